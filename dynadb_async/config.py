@@ -1,0 +1,242 @@
+"""The settings: frozen, checked when made, from Python, a dict (also a Jovo configuration) or the environment."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Literal, Self
+
+from attrs import field, frozen
+
+from dynadb_async import structure, validation
+from dynadb_async.validation import a_bool, an_int, copied, one_of, seconds, text
+
+ConflictResolver = Callable[[str, Any, Any, Any], Any]
+"""`(path, loaded, ours, theirs) -> value`: decides what a merge can't."""
+HistoryFunction = Callable[[Any], Any]
+"""Of the turn, sync or async: a value for the history."""
+
+
+@frozen(kw_only=True)
+class Provisioned:
+    """A table that is paid by capacity units per second."""
+
+    read_capacity_units: int = field(default=2, validator=an_int(1))
+    write_capacity_units: int = field(default=2, validator=an_int(1))
+
+
+@frozen
+class OnDemand:
+    """A table that is paid by request."""
+
+
+@frozen
+class TimeToLive:
+    """
+    Items that DynamoDB deletes when nobody came back.
+
+    Attributes:
+        after: From the last save to the expiry.
+        attribute: Where the item says when.
+    """
+
+    after: timedelta = field(validator=validation.duration)
+    attribute: str = field(default="expiresAt", kw_only=True, validator=validation.attribute_name)
+
+
+@frozen
+class TableConfig:
+    """
+    The table, and how it is made where it is missing.
+
+    Attributes:
+        ready_timeout: Seconds to wait for ACTIVE.
+        create_options: What CreateTable takes besides: tags, SSE, deletion protection.
+    """
+
+    name: str = field(validator=validation.table_name)
+    create_table_on_init: bool = field(default=True, kw_only=True, validator=a_bool)
+    primary_key_column: str = field(default="userId", kw_only=True, validator=validation.attribute_name)
+    billing: Provisioned | OnDemand = field(
+        factory=Provisioned,
+        kw_only=True,
+        validator=one_of(Provisioned, OnDemand),
+        metadata={"modes": {"provisioned": Provisioned, "on-demand": OnDemand, "pay-per-request": OnDemand}},
+    )
+    ttl: TimeToLive | None = field(default=None, kw_only=True, validator=one_of(TimeToLive, None))
+    recent_turns_attribute: str = field(default="recentTurns", kw_only=True, validator=validation.attribute_name)
+    consistent_read: bool = field(default=True, kw_only=True, validator=a_bool)
+    ready_timeout: float = field(default=60, kw_only=True, validator=seconds)
+    create_options: Mapping[str, Any] = field(
+        factory=dict, kw_only=True, converter=copied, validator=validation.create_options, repr=False, hash=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        validation.check_attributes_differ(self, self.primary_key_column, self.recent_turns_attribute, self.ttl)
+
+
+@frozen(kw_only=True)
+class ClientConfig:
+    """
+    The connection. What is None is left to the standard AWS variables, files and roles.
+
+    Attributes:
+        connect_timeout: Seconds.
+        read_timeout: Seconds, of one attempt.
+        operation_timeout: Seconds, of an operation with all its attempts.
+        queue_timeout: Seconds that a turn waits for another turn of the same user.
+        fast_path: Item operations go around botocore's machinery for each call; "aiohttp" leaves HTTP to aiohttp.
+        options: Any other field of `botocore.config.Config`.
+    """
+
+    region_name: str | None = field(default=None, validator=text())
+    endpoint_url: str | None = field(default=None, validator=validation.url)
+    aws_access_key_id: str | None = field(default=None, repr=False, validator=text(is_secret=True))
+    aws_secret_access_key: str | None = field(default=None, repr=False, validator=text(is_secret=True))
+    aws_session_token: str | None = field(default=None, repr=False, validator=text(is_secret=True))
+    use_ssl: bool | None = field(default=None, validator=validation.a_bool_or_none)
+    verify: bool | str | None = field(default=None, validator=validation.ca_bundle)
+    api_version: str | None = field(default=None, validator=text())
+    connect_timeout: float = field(default=1, validator=seconds)
+    read_timeout: float = field(default=0.5, validator=seconds)
+    operation_timeout: float = field(default=3, validator=seconds)
+    queue_timeout: float = field(default=1, validator=seconds)
+    max_attempts: int = field(default=5, validator=an_int(1))
+    max_pool_connections: int = field(default=50, validator=an_int(1))
+    fast_path: bool | Literal["aiohttp"] = field(default=True, validator=validation.fast_path)
+    options: Mapping[str, Any] = field(
+        factory=dict, converter=copied, validator=validation.client_options, repr=False, hash=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        validation.check_credentials(self)
+
+
+@frozen(kw_only=True)
+class MarshallConfig:
+    """
+    How Python values become attribute values; the names are the reference's.
+
+    Attributes:
+        convert_top_level_container: Only False: True makes DynamoDB refuse each save.
+    """
+
+    remove_undefined_values: bool = field(default=True, validator=a_bool)
+    convert_class_instance_to_map: bool = field(default=True, validator=a_bool)
+    convert_empty_values: bool = field(default=False, validator=a_bool)
+    allow_imprecise_numbers: bool = field(default=False, validator=a_bool)
+    convert_top_level_container: bool = field(default=False, repr=False, validator=validation.no_top_level_container)
+
+
+@frozen
+class StoredSession:
+    """The session is stored, and is new again when its last turn began longer ago than `expires_after`."""
+
+    expires_after: timedelta = field(default=timedelta(minutes=15), validator=validation.duration)
+
+
+@frozen(kw_only=True)
+class StoredHistory:
+    """
+    The turns that are kept, newest first, and what is kept of each.
+
+    Attributes:
+        size: How many.
+        max_bytes: The oldest go when all together are larger.
+        custom: Further elements by name: a function of the turn, sync or async. One with the name of an
+            element above takes its place; that element must then be off.
+    """
+
+    size: int = field(default=3, validator=an_int(1, advice=" (no history at all is `history` False)"))
+    max_bytes: int | None = field(default=None, validator=an_int(1, or_none=True))
+    output: bool = field(default=True, validator=a_bool)
+    nlu: bool = field(default=True, validator=a_bool)
+    asr: bool = field(default=False, validator=a_bool)
+    state: bool = field(default=False, validator=a_bool)
+    input: bool = field(default=False, validator=a_bool)
+    entities: bool = field(default=False, validator=a_bool)
+    request: bool = field(default=False, validator=a_bool)
+    response: bool = field(default=False, validator=a_bool)
+    custom: Mapping[str, HistoryFunction] = field(
+        factory=dict, converter=copied, validator=validation.history_functions, hash=False
+    )
+
+
+def _session(value: StoredSession | bool | None) -> StoredSession | None:  # noqa: FBT001 - what a converter takes
+    return StoredSession() if value is True else None if value is False else value
+
+
+def _history(value: StoredHistory | bool | None) -> StoredHistory | None:  # noqa: FBT001 - what a converter takes
+    return StoredHistory() if value is True else None if value is False else value
+
+
+@frozen(kw_only=True)
+class StoredElements:
+    """
+    What of a turn is stored.
+
+    Attributes:
+        session: True for the defaults, False or None for not at all.
+        history: True for the defaults, False or None for not at all.
+    """
+
+    user: bool = field(default=True, validator=a_bool)
+    session: StoredSession | None = field(default=None, converter=_session, validator=one_of(StoredSession, bool, None))
+    history: StoredHistory | None = field(default=None, converter=_history, validator=one_of(StoredHistory, bool, None))
+    created_at: bool = field(default=True, validator=a_bool)
+    updated_at: bool = field(default=True, validator=a_bool)
+
+
+def _table(value: TableConfig | str) -> TableConfig:
+    return TableConfig(value) if isinstance(value, str) else value
+
+
+@frozen
+class DynamoDbConfig:
+    """
+    Everything an adapter can be told.
+
+    Attributes:
+        table: A TableConfig, or the table's name.
+        enabled: False: turns neither load nor save.
+        on_conflict: What to do when two turns changed the same thing: merge what can be merged and raise for the
+            rest, raise at once, overwrite, or merge and ask a function `(path, loaded, ours, theirs) -> value`.
+        recent_turns: How many turns an item remembers, by which repeated and overlapping ones are recognised.
+        recent_responses: For how many of them the reply is kept too.
+    """
+
+    table: TableConfig = field(converter=_table, validator=one_of(TableConfig, str))
+    client: ClientConfig = field(factory=ClientConfig, kw_only=True, validator=one_of(ClientConfig))
+    marshall: MarshallConfig = field(factory=MarshallConfig, kw_only=True, validator=one_of(MarshallConfig))
+    stored_elements: StoredElements = field(factory=StoredElements, kw_only=True, validator=one_of(StoredElements))
+    enabled: bool = field(default=True, kw_only=True, validator=a_bool)
+    on_conflict: Literal["merge", "raise", "overwrite"] | ConflictResolver = field(
+        default="merge", kw_only=True, validator=validation.on_conflict
+    )
+    recent_turns: int = field(default=8, kw_only=True, validator=an_int(1))
+    recent_responses: int = field(default=2, kw_only=True, validator=an_int(0))
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """
+        Read a dict: our names or the reference's, in snake_case or camelCase, and its nesting.
+
+        A Jovo configuration works as it is. Times are a timedelta or seconds; `expiresAfterSeconds` 0 or None is
+        15 minutes, as there. An object without `enabled` switches its element on; `skipTests` has no effect.
+
+        Raises:
+            ConfigError: A setting is wrong, unknown or given twice; the message has the place in *settings*.
+        """
+        return structure.from_mapping(cls, settings)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, base: Self | None = None) -> Self:
+        """
+        Read variables such as `DYNADB_TABLE__NAME`, laid over *base*.
+
+        A name is the path to the setting; times are in seconds; true, false, 1, 0, yes, no, on and off are bools.
+        `DYNADB_TABLE__BILLING` is provisioned or on-demand. Variables that start with `DYNADB_TEST_` are not ours.
+
+        Raises:
+            ConfigError: A variable is wrong or unknown; the message has its name, and never a credential.
+        """
+        return structure.from_environment(cls, environ, base)
