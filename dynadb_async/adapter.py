@@ -1,0 +1,268 @@
+"""An assistant's memory in DynamoDB: load a person's turn, let it be handled, save it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Generic, Self, overload
+
+import aioboto3
+
+from dynadb_async.config import DynamoDbConfig
+from dynadb_async.errors import UsageError, VersionConflictError
+from dynadb_async.item import Layout
+from dynadb_async.live import Live
+from dynadb_async.serializer import DynamoDbSerializer, Serializer
+from dynadb_async.turn import Session, T, Turn
+
+MOST_RUNS = 5
+
+
+def utc_now() -> datetime:
+    """What time it is."""
+    return datetime.now(UTC)
+
+
+class AsyncDynamoDb(Generic[T]):
+    """
+    An assistant's memory in DynamoDB, one item per user; one adapter serves a whole process.
+
+        async with AsyncDynamoDb("assistant-users") as db:
+            async with db.turn("user-1") as turn:
+                turn.user.data["name"] = "Ada"
+
+    Making one does no I/O. The first use opens the client and waits for the table, creating it if it is missing.
+
+    Args:
+        config: The configuration, or just the table's name.
+        user_data: Makes `user.data` of the stored dict, such as a pydantic model's `model_validate`.
+        serializer: Between stored elements and attribute values, in place of DynamoDB's own form.
+        aws_session: Where clients and credentials come from.
+        clock: What time it is, aware and in UTC.
+    """
+
+    @overload
+    def __init__(
+        self: "AsyncDynamoDb[dict[str, Any]]",
+        config: DynamoDbConfig | str,
+        *,
+        serializer: Serializer | None = None,
+        aws_session: aioboto3.Session | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        config: DynamoDbConfig | str,
+        *,
+        user_data: Callable[[dict[str, Any]], T],
+        serializer: Serializer | None = None,
+        aws_session: aioboto3.Session | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None: ...
+    def __init__(
+        self,
+        config: DynamoDbConfig | str,
+        *,
+        user_data: Callable[[dict[str, Any]], Any] = dict,
+        serializer: Serializer | None = None,
+        aws_session: aioboto3.Session | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """See the class."""
+        self.config = DynamoDbConfig(table=config) if isinstance(config, str) else config
+        serializer = DynamoDbSerializer(self.config.marshall) if serializer is None else serializer
+        self._layout = Layout(config=self.config, serializer=serializer, user_data=user_data)
+        self._session = aioboto3.Session() if aws_session is None else aws_session
+        self._clock = clock
+        self._live: Live | None = None
+        self._is_closed = False
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def open(self) -> None:
+        """
+        Make the client and wait for the table, before the first request has to. Repeating it does nothing.
+
+        Raises:
+            ConfigError: There is no region, or there are no credentials.
+            TableError: The table does not fit, is not there and may not be created, or was not ACTIVE in time.
+            UsageError: After `close()`, or while another event loop uses this adapter.
+        """
+        live = self._running()
+        if self.config.enabled:
+            with live.busy():
+                await live.connection.open()
+                await live.table.ensure()
+
+    async def close(self) -> None:
+        """
+        Refuse new turns, let open ones save, then close the client. Repeating it does nothing.
+
+        Turns that are still open after `queue_timeout` and twice `operation_timeout` can't be saved any more.
+        """
+        self._leave_ended_loop()
+        if self._live is None:
+            self._is_closed = True
+            return
+        live = self._running(is_saving=True)
+        self._is_closed = True
+        await live.close()
+        self._live = None
+
+    def turn(
+        self, user_id: str, *, session: Session | None = None, turn_id: str | None = None, io_timeout: float | None = None
+    ) -> AbstractAsyncContextManager[Turn[T]]:
+        """
+        Load a user's turn, and save it when the block ends. If the block raises, nothing is saved.
+
+        Args:
+            user_id: The partition key, 1 to 2048 bytes.
+            session: The request's own session. Without one, the stored session and its expiry serve.
+            turn_id: The request's id on its platform, up to 256 bytes. A second delivery is not applied again:
+                its turn has `is_duplicate`, and the first one's `response` if that was stored.
+            io_timeout: Seconds for waiting, loading and saving together, the block's own time not counted.
+
+        Raises:
+            VersionConflictError: Another turn changed the same thing meanwhile.
+            RequestError: DynamoDB or the network refused, or did not answer in time.
+            OutcomeUnknownError: The save may or may not have happened; repeat the turn with the same `turn_id`.
+        """
+        return self._turn(user_id, session, turn_id, io_timeout)
+
+    @contextlib.asynccontextmanager
+    async def _turn(
+        self, user_id: str, session: Session | None, turn_id: str | None, io_timeout: float | None
+    ) -> AsyncIterator[Turn[T]]:
+        live = self._running()
+        async with live.place(user_id, io_timeout) as left:
+            turn = await live.load(user_id, session, turn_id, left)
+            with left.paused():
+                yield turn
+            await live.save(turn, left)
+
+    async def handle(
+        self,
+        user_id: str,
+        handler: Callable[[Turn[T]], Awaitable[Any]],
+        *,
+        session: Session | None = None,
+        turn_id: str | None = None,
+        io_timeout: float | None = None,
+    ) -> Any:
+        """
+        Load a user's turn, let *handler* answer it, save it; on a true conflict load again and run *handler* again.
+
+        So *handler* may run up to 5 times for one turn: it should do nothing but change its turn. Counters belong
+        here; calls to a language model do not.
+
+        Args:
+            user_id: As for `turn`.
+            handler: A coroutine function of the turn. What it returns becomes `turn.response`, unless it is None.
+            session: As for `turn`; each run gets its own copy.
+            turn_id: As for `turn`. A second delivery does not run *handler*: it gets the stored response.
+            io_timeout: As for `turn`, over all runs.
+
+        Returns:
+            `turn.response`.
+
+        Raises:
+            VersionConflictError: There was a conflict each time, or no time left, or the user was deleted.
+            RequestError: As for `turn`.
+        """
+        live = self._running()
+        async with live.place(user_id, io_timeout) as left:
+            for run in range(1, MOST_RUNS + 1):
+                turn: Turn[T] = await live.load(user_id, session, turn_id, left)
+                if not turn.is_duplicate:
+                    with left.paused():
+                        answer = await handler(turn)
+                    turn.response = turn.response if answer is None else answer
+                    try:
+                        await live.save(turn, left)
+                    except VersionConflictError as conflict:
+                        if conflict.deleted or run == MOST_RUNS or left.seconds == 0:
+                            raise
+                        continue
+                break
+            return turn.response
+
+    async def load(self, user_id: str, *, session: Session | None = None, turn_id: str | None = None) -> Turn[T]:
+        """
+        The user's turn, to be saved by hand. It does not queue: the save's condition alone protects it.
+
+        Raises:
+            MalformedItemError: A stored element can't be read.
+            RequestError: DynamoDB or the network refused, or did not answer in time.
+        """
+        live = self._running()
+        return await live.load(user_id, session, turn_id, live.time_left())
+
+    async def save(self, turn: Turn[T]) -> None:
+        """
+        Store *turn*. It may be repeated within a turn, as a checkpoint.
+
+        Raises:
+            VersionConflictError: Another turn of this user changed the same thing since this one was loaded.
+            OutcomeUnknownError: The write may or may not have happened; saving again is safe.
+            SerializationError: A value has no DynamoDB form, or the item would be too large. Nothing was written.
+        """
+        live = self._running(is_saving=True)
+        await live.save(turn, live.time_left())
+
+    async def delete(self, user_id: str) -> None:
+        """Delete all that is stored about the user. A turn that was loaded before conflicts when it is saved."""
+        await self._running().delete(user_id)
+
+    async def export(self, user_id: str) -> dict[str, Any]:
+        """Everything that is stored about the user, as Python values by attribute name; empty if there is nothing."""
+        item = await self._running().read(user_id) or {}
+        return self._layout.exported(item)
+
+    async def ensure_table(self) -> None:
+        """
+        Wait until the table is ACTIVE, and create it first if it is missing and `create_table_on_init` allows it.
+
+        Concurrent callers share one attempt, so that there is one CreateTable call; a cancelled caller harms nobody.
+        With `create_table_on_init=False` nothing is done at all.
+
+        Raises:
+            TableError: The table has another key schema or TTL attribute.
+            TableNotReadyError: It was not ACTIVE within `ready_timeout`.
+            RequestError: DynamoDB refused.
+        """
+        live = self._running()
+        if self.config.enabled:
+            with live.busy():
+                await live.table.ensure()
+
+    def _running(self, *, is_saving: bool = False) -> Live:
+        """What we have in the running event loop; begun anew if the last loop has ended."""
+        self._leave_ended_loop()
+        loop, live = asyncio.get_running_loop(), self._live
+        if self._is_closed and not (is_saving and live is not None):
+            msg = "used after close(); make a new AsyncDynamoDb, or close this one later"
+            raise UsageError(msg)
+        if live is None:
+            self._live = live = Live.begin(self._layout, self._session, self._clock)
+        if live.loop is not loop:
+            msg = "used from a second event loop while the first is alive; make one AsyncDynamoDb for each loop"
+            raise UsageError(msg)
+        return live
+
+    def _leave_ended_loop(self) -> None:
+        """What belongs to an event loop must not outlive it."""
+        if self._live is not None and self._live.loop.is_closed():
+            self._live.connection.abandon()
+            self._live = None

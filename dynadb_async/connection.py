@@ -1,0 +1,214 @@
+"""The shared aioboto3 client of one event loop, and one `call` through it that ends in time with an answer or an error."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentials
+from attrs import define, field
+from botocore.exceptions import ClientError, NoRegionError
+
+from dynadb_async.answers import check_sdk_answer
+from dynadb_async.config import ClientConfig
+from dynadb_async.errors import ConfigError, UsageError
+from dynadb_async.failures import NOT_BEGUN, ConditionFailedError, Failure, error_of, failure_of, failure_of_answer
+from dynadb_async.retry import Attempts, RetryBudget
+from dynadb_async.wire import Wire, wire_beside
+
+logger = logging.getLogger("dynadb_async")
+
+Answer = dict[str, Any]
+
+METHODS = {
+    "GetItem": "get_item",
+    "UpdateItem": "update_item",
+    "DeleteItem": "delete_item",
+    "DescribeTable": "describe_table",
+    "CreateTable": "create_table",
+    "DescribeTimeToLive": "describe_time_to_live",
+    "UpdateTimeToLive": "update_time_to_live",
+}
+READS = {"GetItem", "DescribeTable", "DescribeTimeToLive"}
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+LOCAL_SERVER = "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one"
+
+
+@define(eq=False)
+class Connection:
+    """
+    One client, made at its first use by the event loop that it belongs to, and closed with that loop.
+
+    Attributes:
+        session: What clients are made from; it may be shared between loops, a client may not.
+        config: The client's settings.
+    """
+
+    session: aioboto3.Session
+    config: ClientConfig
+    budget: RetryBudget = field(factory=RetryBudget, init=False)
+    _client: Any = field(default=None, init=False)
+    _wire: Wire | None = field(default=None, init=False)
+    _life: AsyncGenerator[Any] | None = field(default=None, init=False)
+    _is_closed: bool = field(default=False, init=False)
+    # A lock belongs to the loop that first waits for it, as everything here does.
+    _opening: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+
+    async def open(self) -> Any:
+        """
+        The client; the same for all who ask.
+
+        Raises:
+            ConfigError: There is no region, or there are no credentials.
+            UsageError: After `close()`.
+        """
+        if self._client is None:
+            async with self._opening:
+                if self._client is None:
+                    await self._begin()
+        return self._client
+
+    async def _begin(self) -> None:
+        if not self._is_closed:
+            # Not a context manager: an event loop that ends closes the generators that were begun in it, and so the
+            # client with its connections, though nobody called `close`.
+            life = self._lifetime()
+            client, self._wire = await anext(life)
+            self._life, self._client = life, client
+        if self._is_closed:
+            # Perhaps only meanwhile; a retry, too, must not open anew what nobody would close.
+            await self.close()
+            msg = "closed while in use; close the adapter when no turn is open any more"
+            raise UsageError(msg)
+
+    async def close(self) -> None:
+        """Close the client, if there is one, and open none any more."""
+        self._is_closed = True
+        self._client, life, self._life = None, self._life, None
+        if life is not None:
+            await life.aclose()
+
+    def abandon(self) -> None:
+        """Let go of the client of an event loop that was closed first: there is nothing left in which to await its end."""
+        client, self._client, self._life = self._client, None, None
+        # No public way leads to the sockets. Where a release of the SDK keeps them elsewhere, Python's own warning remains.
+        with contextlib.suppress(AttributeError):
+            for session in client._endpoint.http_session._sessions.values():
+                _abort(session.connector)
+                session.detach()
+
+    async def _lifetime(self) -> AsyncGenerator[Any]:
+        try:
+            context = self.session.client("dynamodb", **self._settings())
+            async with context as client:
+                await self._check_credentials()
+                client.meta.events.register("after-call.dynamodb", check_sdk_answer)
+                wire = await wire_beside(client, await self._credentials(), self.config)
+                try:
+                    yield client, wire
+                finally:
+                    if wire is not None:
+                        await wire.close()
+        except NoRegionError:
+            msg = f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}"
+            raise ConfigError(msg) from None
+
+    async def _check_credentials(self) -> None:
+        if await self._credentials() is None:
+            msg = (
+                "no credentials; set client.aws_access_key_id and client.aws_secret_access_key, the variables "
+                f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role; {LOCAL_SERVER}"
+            )
+            raise ConfigError(msg)
+
+    async def _credentials(self) -> Any:
+        config = self.config
+        if config.aws_access_key_id is not None:
+            return AioCredentials(config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token)
+        session: Any = self.session  # typed as boto3's own session, whose method is no coroutine
+        return await session.get_credentials()
+
+    def _settings(self) -> dict[str, Any]:
+        config = self.config
+        names = ("region_name", "endpoint_url", "use_ssl", "verify", "api_version")
+        secrets = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        given = {name: getattr(config, name) for name in names + secrets if getattr(config, name) is not None}
+        options: dict[str, Any] = {
+            "connect_timeout": config.connect_timeout,
+            "read_timeout": config.read_timeout,
+            "max_pool_connections": config.max_pool_connections,
+            # One attempt: the SDK's own retries know nothing of the time that is left.
+            "retries": {"mode": "legacy", "total_max_attempts": 1},
+            # What it would find has been refused with a clearer message, or is ours; its texts hold values.
+            "parameter_validation": False,
+        }
+        return {**given, "config": AioConfig(**(options | dict(config.options)))}
+
+    async def call(self, operation: str, parameters: dict[str, Any], *, until: float) -> Answer:
+        """
+        DynamoDB's answer to *operation*, such as `GetItem`, with its *parameters* in botocore's form.
+
+        Raises:
+            ConditionFailedError: With the item that is there instead.
+            TableNotFoundError: There is no such table.
+            RequestError: Refused, or given up by the time *until*, on the event loop's clock.
+        """
+        loop = asyncio.get_running_loop()
+        attempts = Attempts(self.config.max_attempts, self.budget, until)
+        may_have_happened = False
+        while True:
+            answer, failure = await self._attempt(operation, parameters, until)
+            if failure is None:
+                attempts.succeeded()
+                return answer
+            may_have_happened |= failure.may_have_happened
+            pause = attempts.pause_after(failure, loop.time())
+            logger.debug("%s: attempt %d failed: %s", operation, attempts.made, failure.code)
+            if pause is None:
+                raise error_of(failure, operation, may_have_happened=may_have_happened and operation not in READS)
+            await asyncio.sleep(pause)
+
+    async def _attempt(self, operation: str, parameters: dict[str, Any], until: float) -> tuple[Answer, Failure | None]:
+        now = asyncio.get_running_loop().time()
+        if now >= until:
+            return {}, NOT_BEGUN
+        limit = min(until, now + self.config.connect_timeout + self.config.read_timeout)
+        try:
+            if self._client is None:
+                async with asyncio.timeout_at(until):
+                    await self.open()
+            wire = self._wire
+            if wire is not None and wire.takes(operation):
+                return await wire.call(operation, parameters, until), None
+            # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
+            async with asyncio.timeout_at(limit):
+                return await getattr(self._client, METHODS[operation])(**parameters), None
+        except ClientError as error:
+            answer: Answer = dict(error.response)
+            if answer["Error"].get("Code") == CONDITION_FAILED:
+                raise ConditionFailedError(answer.get("Item")) from None
+            return {}, failure_of_answer(answer)
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            # Raised outside of this handler, for the SDK's own text may show what was sent.
+            return {}, failure
+
+
+def _abort(connector: Any) -> None:
+    """Close the connections of a closed event loop. It calls nothing any more, so it is lent a last call for each."""
+    loop, idle = connector._loop, connector._conns.values()
+    protocols = {protocol for connections in idle for protocol, _ in connections}.union(connector._acquired)
+    loop.call_soon = lambda callback, *args, **_: callback(*args)
+    try:
+        for protocol in protocols:
+            protocol.abort()
+    finally:
+        del loop.call_soon
+    connector._conns.clear()

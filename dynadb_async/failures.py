@@ -1,0 +1,194 @@
+"""What an exception of the SDK means: whether to try again, whether the write may have happened, what to say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoAuthTokenError,
+    NoCredentialsError,
+)
+from botocore.parsers import ResponseParserError
+
+from dynadb_async.errors import (
+    DynaDbError,
+    ItemTooLargeError,
+    OutcomeUnknownError,
+    RequestError,
+    RequestTimeoutError,
+    TableNotFoundError,
+    ThrottledError,
+)
+
+SERVER_FAULT = 500
+
+TABLE_MISSING = "ResourceNotFoundException"
+ITEM_TOO_LARGE = "ItemTooLarge"
+
+THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    # Another program's transaction holds the item for a moment.
+    "TransactionConflictException",
+}
+
+ADVICE = {
+    "AccessDeniedException": "the credentials lack a permission; the README lists what each call needs",
+    "ExpiredToken": "the credentials have expired; renew them, or use a provider that refreshes",
+    "ExpiredTokenException": "the credentials have expired; renew them, or use a provider that refreshes",
+    "IncompleteSignature": "the credentials are incomplete; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "InvalidSignatureException": "the signature was refused; check the secret key and this machine's clock",
+    "MissingAuthenticationToken": "the request was not signed; check the credentials",
+    "UnrecognizedClientException": "the access key or session token is unknown; check the credentials and the region",
+    "ValidationException": "DynamoDB holds the request to be invalid; please report this, with the request id",
+}
+
+
+@frozen(kw_only=True)
+class Failure:
+    """
+    Why one attempt failed.
+
+    Attributes:
+        code: The server's error code, or ours for the network.
+        advice: What to say.
+        request_id: The server's handle.
+        is_retryable: Another attempt may succeed.
+        may_have_happened: DynamoDB may have done what was asked.
+        is_throttled: DynamoDB asks to slow down.
+        is_late: There was no answer in time.
+    """
+
+    code: str
+    advice: str
+    request_id: str = ""
+    is_retryable: bool = True
+    may_have_happened: bool = True
+    is_throttled: bool = False
+    is_late: bool = False
+
+
+class AttemptFailedError(Exception):
+    """Raised by our own transport and checks, caught by `connection`: never seen by a user."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.code)
+        self.failure = failure
+
+
+class ConditionFailedError(Exception):
+    """The item is not as the condition says. Caught by `store`: never seen by a user."""
+
+    def __init__(self, item: dict[str, Any] | None) -> None:
+        super().__init__("the condition was not met")
+        self.item = item
+
+
+UNREACHABLE = Failure(
+    code="ConnectionFailed",
+    advice="no connection to DynamoDB; check the region, the endpoint and the network",
+    may_have_happened=False,
+)
+ALL_BUSY = Failure(
+    code="AllConnectionsBusy",
+    advice="no connection was free in time; raise client.max_pool_connections",
+    may_have_happened=False,
+    is_late=True,
+)
+UNTRUSTED = Failure(
+    code="CertificateRefused",
+    advice="the server's certificate was refused; check the endpoint and client.verify",
+    is_retryable=False,
+    may_have_happened=False,
+)
+LATE = Failure(code="Timeout", advice="no answer in time", is_late=True)
+NOT_BEGUN = Failure(code="Timeout", advice="the time was up before it began", may_have_happened=False, is_late=True)
+BROKEN_OFF = Failure(code="ConnectionLost", advice="the connection broke before the answer was complete")
+CORRUPT = Failure(code="CorruptAnswer", advice="the answer was damaged, or not from DynamoDB")
+NO_CREDENTIALS = Failure(
+    code="NoCredentials",
+    advice="no credentials could be had; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or check their provider",
+    is_retryable=False,
+    may_have_happened=False,
+)
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """What the SDK's *error* means; None if it is not the SDK's, but a bug to be seen as it is."""
+    match error:
+        case AttemptFailedError():
+            return error.failure
+        case ClientError():
+            return failure_of_answer(error.response)
+        case NoCredentialsError() | CredentialRetrievalError() | NoAuthTokenError():
+            return NO_CREDENTIALS
+        case TimeoutError():
+            return LATE
+        case ResponseParserError():
+            return CORRUPT
+        case HTTPClientError() | ConnectionError():
+            return _failure_of_connection(error)
+        case BotoCoreError():
+            kind = type(error).__name__
+            return Failure(code=kind, advice="the AWS SDK refused", is_retryable=False, may_have_happened=False)
+        case _:
+            return None
+
+
+def _failure_of_connection(error: BotoCoreError) -> Failure:
+    # The names of botocore's exceptions: a connection that never stood sent nothing.
+    match type(error).__name__:
+        case "EndpointConnectionError" | "ConnectTimeoutError" | "ProxyConnectionError" | "SSLError":
+            return UNREACHABLE
+        case "ReadTimeoutError":
+            return LATE
+        case _:
+            return BROKEN_OFF
+
+
+def failure_of_answer(answer: Mapping[str, Any]) -> Failure:
+    """What an error answer in botocore's form means."""
+    details = answer.get("ResponseMetadata", {})
+    code, status = str(answer.get("Error", {}).get("Code", "")), details.get("HTTPStatusCode", 0)
+    failure = Failure(
+        code=code,
+        advice=ADVICE.get(code, "DynamoDB refused the request"),
+        request_id=details.get("RequestId", ""),
+        is_retryable=False,
+        may_have_happened=False,
+    )
+    if code in THROTTLED:
+        advice = "DynamoDB asks to slow down; raise the table's capacity, use on-demand billing, or try later"
+        return evolve(failure, advice=advice, is_retryable=True, is_throttled=True)
+    if status >= SERVER_FAULT:
+        return evolve(failure, advice="DynamoDB had a fault of its own", is_retryable=True, may_have_happened=True)
+    if code == "ValidationException" and "size" in str(answer["Error"].get("Message", "")).lower():
+        return evolve(failure, code=ITEM_TOO_LARGE)
+    return failure
+
+
+def error_of(failure: Failure, operation: str, *, may_have_happened: bool) -> DynaDbError:
+    """The error that a user sees when *operation* is given up for *failure*."""
+    if failure.code == TABLE_MISSING:
+        return TableNotFoundError("the table does not exist; create it, or set table.create_table_on_init")
+    if failure.code == ITEM_TOO_LARGE:
+        return ItemTooLargeError("DynamoDB holds the item to be over 400 KB; keep less in it")
+    kind: type[RequestError] = RequestError
+    advice = failure.advice
+    if may_have_happened:
+        kind = OutcomeUnknownError
+        advice += "; the write may have happened, repeat it with the same turn_id"
+    elif failure.is_throttled:
+        kind = ThrottledError
+    elif failure.is_late:
+        kind = RequestTimeoutError
+    return kind(advice, operation=operation, code=failure.code, request_id=failure.request_id)

@@ -1,0 +1,160 @@
+"""What a refused save means, and the merge of what two turns stored."""
+
+from typing import Any
+
+from attrs import NOTHING
+
+from dynadb_async.config import ConflictResolver
+from dynadb_async.errors import Path, VersionConflictError, dotted
+from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_value
+from dynadb_async.item.loading import Loaded
+from dynadb_async.item.recent import recent_turns, write_of
+from dynadb_async.item.saving import trimmed_history
+from dynadb_async.merge import MISSING, Resolve, merge, same
+
+Element = dict[str, Any]
+
+
+def is_written(layout: Layout, current: Item, write: str) -> bool:
+    """Whether *current* holds our save: it succeeded, and its answer got lost."""
+    return any(write_of(entry) == write for entry in recent_turns(layout, current))
+
+
+def rebased(layout: Layout, ours: Item, loaded: Loaded, current: Item) -> Item:
+    """
+    Our attributes as they have to be stored over *current*, which another turn, or an earlier save of ours, made.
+
+    Raises:
+        VersionConflictError: Both changed the same thing, and `on_conflict` does not decide.
+    """
+    policy = layout.config.on_conflict
+    attempt, is_newest = _landed_attempt(layout, loaded, current)
+    if policy == "raise" and not is_newest:
+        raise VersionConflictError
+    if policy in ("raise", "overwrite"):
+        return ours
+    if attempt is None:
+        return merged(layout, loaded.base, ours, current, is_saved=loaded.is_saved)
+    return merged(layout, attempt, ours, current, is_saved=True)
+
+
+def _landed_attempt(layout: Layout, loaded: Loaded, current: Item) -> tuple[Item | None, bool]:
+    """What an earlier save of this turn wrote whose answer never came, and whether nobody wrote since."""
+    for position, entry in enumerate(recent_turns(layout, current)):
+        write = write_of(entry)
+        if write in loaded.attempts:
+            return loaded.attempts[write], position == 0
+    return None, False
+
+
+def merged(layout: Layout, base: Item, ours: Item, theirs: Item, *, is_saved: bool = False) -> Item:
+    """
+    Three-way merge of the stored elements and times; *is_saved*: our history entry is in *base* already.
+
+    Raises:
+        VersionConflictError: With every path that both changed.
+    """
+    conflicts: list[Path] = []
+    resolve = _resolve(layout.config.on_conflict, conflicts)
+    result = dict(ours)
+    for name in (USER, SESSION, HISTORY):
+        if name not in ours:
+            continue
+        was, mine, current = (layout.element(side, name) for side in (base, ours, theirs))
+        match name:
+            case "user":
+                result[name] = layout.attribute(name, merge(was, mine, current, path=(USER,), resolve=resolve))
+            case "session":
+                result[name] = layout.attribute(name, _session(was, mine, current, resolve))
+            case _:
+                element = _history(layout, was, mine, current, resolve, is_saved=is_saved)
+                result[name] = trimmed_history(layout, element)
+    if conflicts:
+        raise VersionConflictError(conflicts)
+    return result | _times(ours, theirs)
+
+
+def _resolve(policy: str | ConflictResolver, conflicts: list[Path]) -> Resolve:
+    def collect(path: Path, _loaded: Any, _ours: Any, theirs: Any) -> Any:
+        conflicts.append(path)
+        return theirs
+
+    if isinstance(policy, str):
+        return collect
+    function = policy
+
+    def decide(path: Path, *sides: Any) -> Any:
+        # To the user's function a missing member is NOTHING, as for the serializer, and it deletes by returning that.
+        value = function(dotted(path), *(NOTHING if side is MISSING else side for side in sides))
+        return MISSING if value is NOTHING else value
+
+    return decide
+
+
+def _session(base: Element, ours: Element, theirs: Element, resolve: Resolve) -> Element:
+    """The same conversation is merged; of two, the one that began later wins whole."""
+    if theirs and theirs.get("id") != ours.get("id"):
+        return max(theirs, ours, key=_began)
+    if base.get("id") != ours.get("id"):
+        base = {}
+    # A state is one value: two halves of it make no sense. Times have their own rule.
+    apart = ("state", CREATED_AT, UPDATED_AT)
+    rest = [{name: value for name, value in side.items() if name not in apart} for side in (base, ours, theirs)]
+    states = [side.get("state", MISSING) for side in (base, ours, theirs)]
+    session: Element = merge(*rest, path=(SESSION,), resolve=resolve)
+    state = _one_value(*states, path=(SESSION, "state"), resolve=resolve)
+    return session | ({} if state is MISSING else {"state": state}) | _times(ours, theirs)
+
+
+def _one_value(loaded: Any, ours: Any, theirs: Any, *, path: Path, resolve: Resolve) -> Any:
+    if same(ours, theirs) or same(ours, loaded):
+        return theirs
+    return ours if same(theirs, loaded) else resolve(path, loaded, ours, theirs)
+
+
+def _history(
+    layout: Layout, base: Element, ours: Element, theirs: Element, resolve: Resolve, *, is_saved: bool
+) -> Element:
+    """Both turns' entries, newest first."""
+    was, mine, current = (side.get("items") or [] for side in (base, ours, theirs))
+    entry, mine = mine[:1], mine[1:]
+    before: list[Any] = []
+    if is_saved and was:
+        # The entry of our earlier save gives way to the new one, in its place.
+        own, was = was[0], was[1:]
+        at = next((n for n, item in enumerate(current) if same(item, own)), None)
+        if at is not None:
+            before, current = current[:at], current[at + 1 :]
+    if not same(mine, _expected(layout, was, mine)):
+        # The handler itself changed older entries. Oldest first, lists merge by what was cut and added.
+        turned = [side[::-1] for side in (was, mine, current)]
+        current = merge(*turned, path=(HISTORY, "items"), resolve=resolve)[::-1]
+    besides = [{name: value for name, value in side.items() if name != "items"} for side in (base, ours, theirs)]
+    rest: Element = merge(*besides, path=(HISTORY,), resolve=resolve)
+    return rest | {"items": [*before, *entry, *current]}
+
+
+def _expected(layout: Layout, was: list[Any], mine: list[Any]) -> list[Any]:
+    """What the trimming to `size` and `max_bytes` leaves of entries that the handler did not touch."""
+    history = layout.config.stored_elements.history
+    assert history is not None
+    return was[: history.size - 1] if history.max_bytes is None else was[: len(mine)]
+
+
+def _times(ours: Element, theirs: Element) -> Element:
+    """The older `createdAt` and the newer `updatedAt`, of an element or an item, where we store them."""
+    times = {}
+    for name, pick in ((CREATED_AT, min), (UPDATED_AT, max)):
+        if name in ours:
+            times[name] = pick((side[name] for side in (theirs, ours) if _moment(side.get(name))), key=_moment)
+    return times
+
+
+def _began(session: Element) -> float:
+    return _moment(session.get(CREATED_AT))
+
+
+def _moment(value: Any) -> float:
+    """A stored time in seconds, whether in an element or as an attribute value; 0 where there is none."""
+    moment = time_of_value(value.get("S") if isinstance(value, dict) else value)
+    return moment.timestamp() if moment else 0.0

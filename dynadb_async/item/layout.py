@@ -1,0 +1,140 @@
+"""Which attribute holds what: names, times, and the record of recent turns."""
+
+import math
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from dynadb_async.config import DynamoDbConfig
+from dynadb_async.errors import InvalidUserIdError, MalformedItemError, SerializationError
+from dynadb_async.serializer import AttributeValue, DynamoDbSerializer, Serializer
+
+Item = dict[str, AttributeValue]
+
+USER, SESSION, HISTORY = "user", "session", "history"
+CREATED_AT, UPDATED_AT = "createdAt", "updatedAt"
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: a partition key's length in bytes.
+LONGEST_KEY = 2048
+
+
+@frozen(kw_only=True)
+class Layout:
+    """
+    How this configuration lays a turn out as an item.
+
+    Attributes:
+        config: The adapter's configuration.
+        serializer: Between stored elements and attribute values; `user`, `session` and `history` pass through it.
+        user_data: Makes `user.data` of the stored dict.
+        native: Between everything else and attribute values, where conditions need DynamoDB's own types.
+    """
+
+    config: DynamoDbConfig
+    serializer: Serializer
+    user_data: Callable[[dict[str, Any]], Any]
+    native: DynamoDbSerializer = field(init=False)
+
+    @native.default
+    def _native(self) -> DynamoDbSerializer:
+        return DynamoDbSerializer(self.config.marshall)
+
+    @property
+    def key_name(self) -> str:
+        """The partition key's attribute name."""
+        return self.config.table.primary_key_column
+
+    @property
+    def recent_name(self) -> str:
+        """The attribute that holds the recent turns."""
+        return self.config.table.recent_turns_attribute
+
+    def key(self, user_id: str) -> Item:
+        """
+        The item's key.
+
+        Raises:
+            InvalidUserIdError: No text of 1 to 2048 bytes.
+        """
+        if type(user_id) is not str:
+            msg = f"expected the user id as a str, got {type(user_id).__name__}; take it from the platform's request"
+            raise InvalidUserIdError(msg)
+        try:
+            length = len(user_id.encode())
+        except UnicodeEncodeError:
+            msg = "the user id holds a lone surrogate, which UTF-8 can't express"
+            raise InvalidUserIdError(msg) from None
+        if not 1 <= length <= LONGEST_KEY:
+            msg = f"expected a user id of 1 to {LONGEST_KEY} bytes in UTF-8, got {length}"
+            raise InvalidUserIdError(msg)
+        return {self.key_name: {"S": user_id}}
+
+    def element(self, item: Item, name: str) -> dict[str, Any]:
+        """
+        A stored element as a dict, empty where it is not stored.
+
+        Raises:
+            MalformedItemError: It is no map, or the serializer can't read it.
+        """
+        value = item.get(name)
+        if value is None:
+            return {}
+        try:
+            element = self.serializer.deserialize(value)
+        except Exception as error:  # a user's own serializer may raise what it likes
+            reason = f"the serializer raised {type(error).__name__}"
+        else:
+            if isinstance(element, dict):
+                return element
+            reason = f"expected a map, got {type(element).__name__}"
+        raise MalformedItemError(name, reason)
+
+    def exported(self, item: Item) -> dict[str, Any]:
+        """All of *item* as Python values, by attribute name."""
+        elements = {name: self.element(item, name) for name in (USER, SESSION, HISTORY) if name in item}
+        return {name: self.native.deserialize(value) for name, value in item.items()} | elements
+
+    def attribute(self, name: str, element: dict[str, Any]) -> AttributeValue:
+        """A stored element as an attribute value."""
+        try:
+            return self.serializer.serialize(element)
+        except SerializationError as error:
+            problem = error.within(name)
+        raise problem
+
+    def is_expired(self, item: Item, now: datetime) -> bool:
+        """Whether TTL says that this item is gone, though DynamoDB, which may take days, has not deleted it yet."""
+        ttl = self.config.table.ttl
+        if ttl is None:
+            return False
+        try:
+            expires_at = float(item[ttl.attribute]["N"])
+        except (KeyError, TypeError, ValueError):
+            return False
+        return expires_at <= now.timestamp()
+
+
+def text_of_time(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, the form in which the reference stores times."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def time_of_value(value: Any) -> datetime | None:
+    """A stored time: ISO 8601 text or epoch milliseconds, as the reference reads them; None if it is neither."""
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if isinstance(value, bool) or not math.isfinite(value):
+            return None
+        return datetime.fromtimestamp(float(value) / 1000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def new_write_id() -> str:
+    """64 random bits as short text: it costs storage in every item."""
+    return secrets.token_urlsafe(8)

@@ -1,0 +1,131 @@
+"""An item as a turn."""
+
+from datetime import datetime
+from typing import Any
+
+from attrs import define, field
+
+from dynadb_async.errors import MalformedItemError, SerializationError
+from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_value
+from dynadb_async.item.recent import entry_of_turn, recent_turns, stored_response
+from dynadb_async.turn import History, Session, Turn, User
+
+
+@define(repr=False, eq=False)
+class Loaded:
+    """
+    What a turn remembers of its item, so that it can be saved.
+
+    Attributes:
+        stored: The item as DynamoDB last held it, to our knowledge; None if there is none.
+        base: The item as the turn saw it.
+        is_expired: `stored` was past its TTL and read as no item.
+        is_unstored_session: The turn's session is kept nowhere, neither here nor by the platform.
+        is_merged: `stored` holds another turn's changes, which `base` lacks.
+        is_saved: A save of this turn was acknowledged, so its history entry is the newest of `base`.
+        attempts: Saves whose answer is outstanding: their write id and what they wrote.
+        writes: The write ids of all saves of this turn.
+    """
+
+    stored: Item | None
+    base: Item
+    is_expired: bool = False
+    is_unstored_session: bool = False
+    is_merged: bool = False
+    is_saved: bool = False
+    attempts: dict[str, Item] = field(factory=dict)
+    writes: set[str] = field(factory=set)
+
+    def saved(self, write: str, base: Item, stored: Item, *, is_merged: bool) -> None:
+        """The save named *write* was acknowledged."""
+        self.base, self.stored = base, stored
+        self.is_saved, self.is_expired, self.is_merged = True, False, is_merged
+        self.attempts.clear()
+        self.writes.add(write)
+
+
+def turn_from_item(
+    layout: Layout, item: Item | None, user_id: str, *, now: datetime, session: Session | None, turn_id: str | None
+) -> Turn[Any]:
+    """
+    The turn that begins *now*, from its user's *item* and the request's own *session*.
+
+    Raises:
+        MalformedItemError: An element that is switched on can't be read.
+    """
+    is_expired = item is not None and layout.is_expired(item, now)
+    live: Item = {} if item is None or is_expired else item
+    is_new = item is None or is_expired
+    stored_session = layout.config.stored_elements.session
+    loaded = Loaded(item, live, is_expired, is_unstored_session=session is None and stored_session is None)
+    turn = Turn(
+        user=User(id=user_id, data=_user_data(layout, live, is_new=is_new), is_new=is_new),
+        session=_session(layout, live, session, now),
+        history=History(_history_items(layout, live)),
+        created_at=_time(layout, live, CREATED_AT) or now,
+        updated_at=_time(layout, live, UPDATED_AT) or now,
+        turn_id=turn_id,
+        loaded=loaded,
+    )
+    earlier = entry_of_turn(recent_turns(layout, live), turn_id, frozenset())
+    if earlier is not None:
+        turn.is_duplicate = True
+        turn.response = stored_response(layout, earlier)
+    return turn
+
+
+def _user_data(layout: Layout, item: Item, *, is_new: bool) -> Any:
+    # As in the reference: whatever is falsy reads as an empty dict.
+    data = (layout.element(item, USER).get("data") if layout.config.stored_elements.user else None) or {}
+    if layout.user_data is dict:
+        return data
+    try:
+        return layout.user_data(data)
+    except Exception as error:
+        if is_new:
+            raise
+        reason = f"user_data raised {type(error).__name__}"
+    # Outside of the handler: the model's own error would show what is stored.
+    raise MalformedItemError("user.data", reason)
+
+
+def _session(layout: Layout, item: Item, requested: Session | None, now: datetime) -> Session:
+    session = Session() if requested is None else requested.copy()
+    session.created_at = session.created_at or now
+    session.updated_at = now
+    settings = layout.config.stored_elements.session
+    if settings is None or SESSION not in item:
+        return session
+    stored = layout.element(item, SESSION)
+    data = stored.get("data")
+    if not isinstance(data, dict | None):
+        raise MalformedItemError("session.data", f"expected a map, got {type(data).__name__}")
+    if session.id is not None and stored.get("id") not in (None, session.id):
+        return session
+    last = time_of_value(stored.get(UPDATED_AT))
+    if last is None or now - last > settings.expires_after:
+        session.is_new = True
+        return session
+    session.is_new = False
+    session.id = stored.get("id") or session.id
+    session.data = session.data if data is None else data
+    state = stored.get("state")
+    session.state = state if state or isinstance(state, dict | list) else session.state
+    session.created_at = time_of_value(stored.get(CREATED_AT)) or now
+    return session
+
+
+def _history_items(layout: Layout, item: Item) -> list[dict[str, Any]]:
+    if layout.config.stored_elements.history is None:
+        return []
+    items = layout.element(item, HISTORY).get("items") or []
+    if not isinstance(items, list) or not all(isinstance(entry, dict) for entry in items):
+        raise MalformedItemError("history.items", "expected a list of maps")
+    return items
+
+
+def _time(layout: Layout, item: Item, name: str) -> datetime | None:
+    try:
+        return time_of_value(layout.native.deserialize(item[name]))
+    except (KeyError, SerializationError):
+        return None

@@ -1,0 +1,110 @@
+"""
+The recent turns of an item, newest first: its lock token, the memory of our own writes and of duplicates in one.
+
+Each is a map of `write`, a random id made for every save and kept over its retries, `turn`, the caller's id of
+the turn, and `response`, the reply that a second delivery of that turn gets.
+"""
+
+from typing import Any
+
+from dynadb_async.config import DynamoDbConfig
+from dynadb_async.errors import MalformedItemError, SerializationError
+from dynadb_async.item.layout import Item, Layout
+from dynadb_async.serializer import AttributeValue
+from dynadb_async.size import attribute_size
+
+WRITE, TURN, RESPONSE = "write", "turn", "response"
+
+LONGEST_TURN_ID = 256
+LARGEST_RESPONSE = 4096
+
+Entry = dict[str, AttributeValue]
+
+
+def recent_turns(layout: Layout, item: Item) -> list[Entry]:
+    """
+    The recent turns of *item*; empty if another program wrote it.
+
+    Raises:
+        MalformedItemError: The attribute holds something else.
+    """
+    stored = item.get(layout.recent_name)
+    if stored is None:
+        return []
+    try:
+        entries: list[Entry] = [entry["M"] for entry in stored["L"]]
+        if entries and all(type(entry[WRITE]["S"]) is str for entry in entries):
+            return entries
+    except (KeyError, TypeError):
+        pass
+    problem = "expected a list of maps with a write id; choose another table.recent_turns_attribute if it is not ours"
+    raise MalformedItemError(layout.recent_name, problem)
+
+
+def write_of(entry: Entry) -> str:
+    """The id of the save that made *entry*."""
+    write: str = entry[WRITE]["S"]
+    return write
+
+
+def entry_of_turn(entries: list[Entry], turn_id: str | None, own_writes: set[str] | frozenset[str]) -> Entry | None:
+    """The entry of another delivery of the turn *turn_id*."""
+    if turn_id is None:
+        return None
+    return next((e for e in entries if e.get(TURN) == {"S": turn_id} and write_of(e) not in own_writes), None)
+
+
+def stored_response(layout: Layout, entry: Entry) -> Any:
+    """The reply that was stored with *entry*, or None."""
+    return layout.native.deserialize(entry[RESPONSE]) if RESPONSE in entry else None
+
+
+def new_entry(layout: Layout, write: str, turn_id: str | None, response: Any) -> Entry:
+    """
+    What this save adds. A reply over 4 KB is not kept: it would make every later turn dearer.
+
+    Raises:
+        SerializationError: The reply has no DynamoDB form.
+    """
+    entry: Entry = {WRITE: {"S": write}}
+    if turn_id is None:
+        return entry
+    entry[TURN] = {"S": turn_id}
+    if response is not None and layout.config.recent_responses:
+        try:
+            value = layout.native.serialize(response)
+        except SerializationError as error:
+            raise error.within(RESPONSE) from None
+        if attribute_size(value) <= LARGEST_RESPONSE:
+            entry[RESPONSE] = value
+    return entry
+
+
+def checked_turn_id(turn_id: str | None) -> str | None:
+    """
+    The turn's id, fit to be stored in every item.
+
+    Raises:
+        SerializationError: No text of 1 to 256 bytes.
+    """
+    if turn_id is None:
+        return None
+    problem = f"expected a text of 1 to {LONGEST_TURN_ID} bytes, such as the platform's id of the request"
+    try:
+        if 1 <= len(turn_id.encode()) <= LONGEST_TURN_ID:
+            return turn_id
+    except (AttributeError, UnicodeEncodeError):
+        pass
+    raise SerializationError(problem, ("turn_id",))
+
+
+def recent_with(config: DynamoDbConfig, entry: Entry, before: list[Entry], own_writes: set[str]) -> AttributeValue:
+    """The recent turns once *entry* is the newest; earlier saves of the same turn give way to it."""
+    kept = [entry, *(e for e in before if write_of(e) not in own_writes)][: config.recent_turns]
+    replies = config.recent_responses
+    entries = []
+    for recent in kept:
+        if RESPONSE in recent:
+            replies -= 1
+        entries.append({"M": recent if replies >= 0 else {k: v for k, v in recent.items() if k != RESPONSE}})
+    return {"L": entries}

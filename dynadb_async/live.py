@@ -1,0 +1,190 @@
+"""What an adapter has in one event loop: client, table, queue, and the turns that are open."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from typing import Any, Self
+
+import aioboto3
+from attrs import define, field
+
+from dynadb_async.connection import Connection
+from dynadb_async.errors import TableNotFoundError, TableNotReadyError, UsageError
+from dynadb_async.item import Item, Layout, checked_turn_id
+from dynadb_async.queue import Queue
+from dynadb_async.store import Store
+from dynadb_async.table import Table
+from dynadb_async.turn import Session, Turn
+
+
+@define(eq=False)
+class TimeLeft:
+    """
+    The time for the waiting, loading and saving of one turn.
+
+    Attributes:
+        operation_timeout: Seconds for each operation.
+        io_timeout: Seconds for all of them together, or None.
+    """
+
+    operation_timeout: float
+    io_timeout: float | None
+    _end: float | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin."""
+        if self.io_timeout is not None:
+            self._end = asyncio.get_running_loop().time() + self.io_timeout
+
+    @property
+    def seconds(self) -> float | None:
+        """What is left of `io_timeout`; None if there is no such limit."""
+        return None if self._end is None else max(0.0, self._end - asyncio.get_running_loop().time())
+
+    def until(self) -> float:
+        """When the operation that begins now has to end."""
+        end = asyncio.get_running_loop().time() + self.operation_timeout
+        return end if self._end is None else min(end, self._end)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """The handler's own time does not count."""
+        began = asyncio.get_running_loop().time()
+        yield
+        if self._end is not None:
+            self._end += asyncio.get_running_loop().time() - began
+
+
+@define(eq=False)
+class Live:
+    """
+    An adapter within one event loop. Asyncio objects must not be shared between loops; this is what has to be new.
+
+    Attributes:
+        loop: The event loop.
+        connection: The shared client.
+        table: The table, made ready once.
+        queue: One turn of a user at a time.
+        store: The items.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    connection: Connection
+    table: Table
+    queue: Queue
+    store: Store
+    is_closed: bool = field(default=False, init=False)
+    _busy: int = field(default=0, init=False)
+    _idle: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    @classmethod
+    def begin(cls, layout: Layout, session: aioboto3.Session, clock: Callable[[], datetime]) -> Self:
+        """In the running event loop."""
+        config = layout.config
+        connection = Connection(session, config.client)
+        return cls(
+            loop=asyncio.get_running_loop(),
+            connection=connection,
+            table=Table(config.table, connection),
+            queue=Queue(config.client.queue_timeout),
+            store=Store(connection=connection, layout=layout, clock=clock),
+        )
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether anything is to be loaded and saved."""
+        return self.store.layout.config.enabled
+
+    async def close(self) -> None:
+        """Let what is under way end, but not for ever; then close the client."""
+        client = self.connection.config
+        if self._busy:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(client.queue_timeout + 2 * client.operation_timeout):
+                    await self._idle.wait()
+        self.is_closed = True
+        await self.table.close()
+        await self.connection.close()
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """Something is under way that `close` should wait for."""
+        self._busy += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
+    @contextlib.asynccontextmanager
+    async def place(self, user_id: str, io_timeout: float | None) -> AsyncIterator[TimeLeft]:
+        """The user's place in the queue, and the time that a turn has."""
+        self.store.layout.key(user_id)
+        left = self.time_left(io_timeout)
+        with self.busy():
+            async with self.queue.place(user_id, patience=left.seconds):
+                yield left
+
+    def time_left(self, io_timeout: float | None = None) -> TimeLeft:
+        """The time for operations that begin now."""
+        return TimeLeft(self.connection.config.operation_timeout, io_timeout)
+
+    async def load(self, user_id: str, session: Session | None, turn_id: str | None, left: TimeLeft) -> Turn[Any]:
+        """The user's turn."""
+        self.store.layout.key(user_id)
+        checked_turn_id(turn_id)
+        if not self.is_enabled:
+            return self.store.turn(user_id, None, session=session, turn_id=turn_id)
+        async with self._ready(left):
+            return await self.store.load(user_id, session=session, turn_id=turn_id, until=left.until())
+
+    async def save(self, turn: Turn[Any], left: TimeLeft) -> None:
+        """Store the turn, or delete its user, or neither, as the turn wants it."""
+        if turn.is_discarded or turn.is_duplicate or not self.is_enabled:
+            return
+        async with self._ready(left):
+            if turn.is_forgotten:
+                await self.store.delete(turn.user.id, until=left.until())
+            else:
+                await self.store.save(turn, until=left.until())
+
+    async def delete(self, user_id: str) -> None:
+        """Delete all that is stored of the user."""
+        self.store.layout.key(user_id)
+        if self.is_enabled:
+            left = self.time_left()
+            async with self._ready(left):
+                await self.store.delete(user_id, until=left.until())
+
+    async def read(self, user_id: str) -> Item | None:
+        """The user's item."""
+        self.store.layout.key(user_id)
+        if not self.is_enabled:
+            return None
+        left = self.time_left()
+        async with self._ready(left):
+            return await self.store.read(user_id, until=left.until())
+
+    @contextlib.asynccontextmanager
+    async def _ready(self, left: TimeLeft) -> AsyncIterator[None]:
+        """With the client open and the table there, as far as it is ours to see to that."""
+        if self.is_closed:
+            msg = "closed while a turn was open; close the adapter when no turn is open any more"
+            raise UsageError(msg)
+        with self.busy():
+            try:
+                async with asyncio.timeout(left.seconds) as limit:
+                    await self.table.ensure()
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
+                raise TableNotReadyError(msg) from None
+            try:
+                yield
+            except TableNotFoundError:
+                self.table.vanished()
+                raise

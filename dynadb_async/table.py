@@ -1,0 +1,193 @@
+"""The table: described, created, awaited, its TTL."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field
+
+from dynadb_async.config import OnDemand, TableConfig
+from dynadb_async.connection import Connection
+from dynadb_async.errors import (
+    OutcomeUnknownError,
+    RequestError,
+    TableError,
+    TableNotFoundError,
+    TableNotReadyError,
+    UsageError,
+)
+
+logger = logging.getLogger("dynadb_async")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+
+# Somebody else is at it, or too many tables are being made at once: look again.
+BUSY = {"ResourceInUseException", "LimitExceededException"}
+USABLE = {"ACTIVE", "UPDATING"}
+PASSING = {"CREATING", "DELETING"}
+
+
+@define(eq=False)
+class Table:
+    """
+    The table of one event loop's adapter, made ready once.
+
+    Attributes:
+        config: The table's settings.
+        connection: How it is reached.
+    """
+
+    config: TableConfig
+    connection: Connection
+    _is_ready: bool = field(default=False, init=False)
+    _lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _making: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def ensure(self) -> None:
+        """
+        Return once the table is ACTIVE; create it if it is missing and we may.
+
+        However many ask at once, one task works, and it goes on when they are cancelled. A failure is seen by all who
+        wait for it; the next to ask tries again.
+
+        Raises:
+            TableError: It does not fit.
+            TableNotReadyError: It was not ACTIVE within `ready_timeout`.
+            RequestError: DynamoDB refused.
+        """
+        if self._is_ready or not self.config.create_table_on_init:
+            return
+        async with self._lock:
+            if self._making is None:
+                self._making = asyncio.create_task(self._make_ready(), name="dynadb_async.ensure_table")
+                self._making.add_done_callback(self._made)
+            making = self._making
+        # Not awaited itself: `close` may cancel it, which is an error to us, not our own cancellation.
+        await asyncio.wait([making])
+        if making.cancelled():
+            msg = "closed while the table was awaited; close the adapter when no turn is open any more"
+            raise UsageError(msg)
+        making.result()
+
+    def vanished(self) -> None:
+        """The table was not found when it was used: look after it again at the next use."""
+        self._is_ready = False
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        if self._making is not None:
+            self._making.cancel()
+            await asyncio.wait([self._making])
+
+    def _made(self, task: asyncio.Task[None]) -> None:
+        self._making = None
+        # Asking for the exception marks it as seen: those who waited may all be gone.
+        self._is_ready = not task.cancelled() and task.exception() is None
+
+    async def _make_ready(self) -> None:
+        try:
+            async with asyncio.timeout(self.config.ready_timeout) as limit:
+                await self._make_active()
+                if self.config.ttl is not None:
+                    await self._enable_ttl(self.config.ttl.attribute)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        else:
+            return
+        msg = (
+            f"table {self.config.name} was not ACTIVE within {self.config.ready_timeout} s; "
+            "its creation may go on: try again, or raise table.ready_timeout"
+        )
+        raise TableNotReadyError(msg)
+
+    async def _make_active(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            table = await self._described()
+            status = None if table is None else table.get("TableStatus", "ACTIVE")
+            if table is None:
+                await self._create()
+            elif status not in PASSING:
+                self._check(table, status)
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _described(self) -> dict[str, Any] | None:
+        try:
+            answer = await self._call("DescribeTable")
+        except TableNotFoundError:
+            return None
+        described: dict[str, Any] = answer["Table"]
+        return described
+
+    async def _create(self) -> None:
+        config = self.config
+        key = config.primary_key_column
+        billing: dict[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
+        if not isinstance(config.billing, OnDemand):
+            capacity = {
+                "ReadCapacityUnits": config.billing.read_capacity_units,
+                "WriteCapacityUnits": config.billing.write_capacity_units,
+            }
+            billing = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": capacity}
+        try:
+            await self._call(
+                "CreateTable",
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                **billing,
+                **config.create_options,
+            )
+        except OutcomeUnknownError:
+            return
+        except RequestError as error:
+            if error.code not in BUSY:
+                raise
+            return
+        logger.info("creating table %s", config.name)
+
+    def _check(self, table: Mapping[str, Any], status: str | None) -> None:
+        name, key = self.config.name, self.config.primary_key_column
+        if status not in USABLE:
+            msg = f"table {name} can't be used: its status is {status}"
+            raise TableError(msg)
+        types = {d["AttributeName"]: d["AttributeType"] for d in table["AttributeDefinitions"]}
+        schema = [(k["AttributeName"], k["KeyType"], types.get(k["AttributeName"])) for k in table["KeySchema"]]
+        if schema != [(key, "HASH", "S")]:
+            found = ", ".join(f"{name} ({kind} {role})" for name, role, kind in schema)
+            msg = (
+                f"table {name} has the key {found}, but {key} (S HASH) is needed; "
+                "choose another table.name, or the table's own key as table.primary_key_column"
+            )
+            raise TableError(msg)
+
+    async def _enable_ttl(self, attribute: str) -> None:
+        while True:
+            found = (await self._call("DescribeTimeToLive")).get("TimeToLiveDescription", {})
+            is_on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+            if is_on and found.get("AttributeName") == attribute:
+                return
+            if is_on:
+                msg = (
+                    f"table {self.config.name} has its TTL on {found.get('AttributeName')}, not on {attribute}; "
+                    "set table.ttl to that attribute, or disable the table's TTL"
+                )
+                raise TableError(msg)
+            try:
+                await self._call(
+                    "UpdateTimeToLive", TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
+                )
+            except OutcomeUnknownError:
+                continue
+            except RequestError as error:
+                # Another process was faster, or TTL is just being switched: look again, or wait.
+                if error.code not in (*BUSY, "ValidationException"):
+                    raise
+                await asyncio.sleep(LONGEST_PAUSE)
+
+    async def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        until = asyncio.get_running_loop().time() + self.connection.config.operation_timeout
+        return await self.connection.call(operation, {"TableName": self.config.name, **parameters}, until=until)

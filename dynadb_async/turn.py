@@ -1,0 +1,119 @@
+"""What a handler reads and changes: the user, the session and the history of one turn."""
+
+from copy import deepcopy
+from datetime import datetime
+from typing import Any, Generic, Self
+
+from attrs import define, field
+from typing_extensions import TypeVar
+
+T = TypeVar("T", default=dict[str, Any])
+
+
+@define(kw_only=True, repr=False)
+class User(Generic[T]):
+    """
+    The person.
+
+    Attributes:
+        id: The partition key.
+        data: What the app remembers; a dict, or what `user_data` made of it.
+        is_new: Nothing was stored about this person.
+    """
+
+    id: str
+    data: T
+    is_new: bool
+
+
+@define(repr=False)
+class Session:
+    """
+    One conversation: as the request brought it, then as it goes on.
+
+    Attributes:
+        id: The platform's id, or None where the platform has no sessions.
+        is_new: This turn opens the conversation.
+        data: What the app remembers until the conversation ends.
+        state: The app's place in the conversation, stored as one value.
+        created_at: When the conversation began; the turn's start if None.
+        updated_at: When this turn began. The expiry of a stored session runs from here.
+    """
+
+    id: str | None = None
+    is_new: bool = field(default=True, kw_only=True)
+    data: dict[str, Any] = field(factory=dict, kw_only=True)
+    state: Any = field(default=None, kw_only=True)
+    created_at: datetime | None = field(default=None, kw_only=True)
+    updated_at: datetime | None = field(default=None, kw_only=True)
+
+    def copy(self) -> Self:
+        """A session that shares nothing with this one, so that a turn may run twice from the same request."""
+        return deepcopy(self)
+
+
+@define(repr=False)
+class History:
+    """
+    The turns before this one.
+
+    Attributes:
+        items: One dict per turn, newest first. This turn's own entry is added by the save.
+    """
+
+    items: list[dict[str, Any]] = field(factory=list)
+
+    @property
+    def prev(self) -> dict[str, Any] | None:
+        """The turn before this one."""
+        return self.items[0] if self.items else None
+
+
+@define(kw_only=True, repr=False, eq=False)
+class Turn(Generic[T]):
+    """
+    One request and its reply: loaded before the handler, saved after it.
+
+    Attributes:
+        user: The person; `user.data` is yours to change.
+        session: The conversation; `session.data` and `session.state` are yours to change.
+        history: The turns before this one.
+        turn_id: The request's id on its platform, by which a second delivery is recognised.
+        is_duplicate: This turn was applied already. It is not saved again; `response` is the stored reply.
+        created_at: When the item was first stored; now for a new user.
+        updated_at: When the item was last stored; now for a new user.
+        request: For the history: the platform's request.
+        input: For the history: what the person meant.
+        nlu: For the history: what language understanding made of it.
+        asr: For the history: what speech recognition heard.
+        entities: For the history: the entities in it.
+        output: For the history: what was said in return.
+        response: For the history, and for a second delivery of this turn: the platform's reply.
+    """
+
+    user: User[T]
+    session: Session
+    history: History
+    created_at: datetime
+    updated_at: datetime
+    turn_id: str | None = None
+    is_duplicate: bool = False
+    request: Any = None
+    input: Any = None
+    nlu: Any = None
+    asr: Any = None
+    entities: Any = None
+    output: Any = None
+    response: Any = None
+    is_discarded: bool = field(default=False, init=False)
+    is_forgotten: bool = field(default=False, init=False)
+    # What the adapter must know to save this turn; a matter of `item`, opaque here.
+    loaded: Any = field(default=None, alias="loaded")
+
+    def discard(self) -> None:
+        """Save nothing of this turn."""
+        self.is_discarded = True
+
+    def forget(self) -> None:
+        """Let the save delete everything that is stored about this person."""
+        self.is_forgotten = True

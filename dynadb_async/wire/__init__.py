@@ -1,0 +1,148 @@
+"""
+The fast path: an item operation without botocore's per-call machinery.
+
+The ordinary client stays the owner of settings, credentials, endpoint and TLS. Whenever there is something about it
+that only it can do (a proxy, tracing instrumentation, an event handler, a patched method), it is asked instead.
+"""
+
+import asyncio
+from base64 import b64decode, b64encode
+from importlib.metadata import version
+from typing import Any
+
+import orjson
+
+from dynadb_async.answers import check_checksum, check_shape
+from dynadb_async.config import ClientConfig
+from dynadb_async.errors import SerializationError
+from dynadb_async.failures import CORRUPT, AttemptFailedError, ConditionFailedError, failure_of_answer
+from dynadb_async.wire.endpoint import Endpoint, Watch, is_plain_client, verify_of
+from dynadb_async.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
+from dynadb_async.wire.over_aiohttp import AiohttpTransport
+from dynadb_async.wire.over_protocol import ProtocolTransport
+from dynadb_async.wire.signature import Signer
+
+OK = 200
+USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
+TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+async def wire_beside(client: Any, credentials: Any, config: ClientConfig) -> "Wire | None":
+    """The fast path beside *client*, if there is nothing about it that only it can do."""
+    if not config.fast_path or not is_plain_client(client):
+        return None
+    meta = client.meta
+    # In a thread: with TLS it reads the certificates of all authorities.
+    endpoint = await asyncio.to_thread(Endpoint.of, meta.endpoint_url, verify_of(client))
+    pace = Pace(config.connect_timeout, config.read_timeout, config.max_pool_connections)
+    transport = (AiohttpTransport if config.fast_path == "aiohttp" else ProtocolTransport)(endpoint, pace, USER_AGENT)
+    return Wire(client, credentials, Signer(meta.region_name, endpoint.netloc), transport)
+
+
+class Wire:
+    """Item operations of one client, over a transport of our own."""
+
+    def __init__(self, client: Any, credentials: Any, signer: Signer, transport: Transport) -> None:
+        self._watch = Watch(client)
+        self._credentials = credentials
+        self._signer = signer
+        self._transport = transport
+        self._is_understood = True
+
+    def takes(self, operation: str) -> bool:
+        """Whether *operation* can go this way now; else it is the ordinary client's."""
+        return operation in TARGETS and self._is_understood and self._watch.is_untouched()
+
+    async def call(self, operation: str, parameters: dict[str, Any], until: float) -> dict[str, Any]:
+        """
+        DynamoDB's answer, in botocore's form.
+
+        Raises:
+            AttemptFailedError: There was none, or it was an error.
+            ConditionFailedError: With the item that is there instead.
+        """
+        body = encoded(parameters)
+        credentials = await self._credentials.get_frozen_credentials()
+        request = self._signer.signed(credentials, TARGETS[operation], body)
+        try:
+            answer = await self._transport.exchange(request, until)
+        except UnusualAnswerError:
+            self._is_understood = False
+            raise AttemptFailedError(CORRUPT) from None
+        check_checksum(answer.checksum, answer.body)
+        if answer.status != OK:
+            raise _refusal(answer)
+        decoded: dict[str, Any] = decode(answer.body)
+        check_shape(operation, decoded)
+        return decoded
+
+    def abandon(self) -> None:
+        """Let go of the connections of an event loop that was closed first."""
+        self._transport.abandon()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+
+def encoded(parameters: dict[str, Any]) -> bytes:
+    """Botocore's parameters of an item operation as JSON: binaries in base64."""
+    try:
+        return orjson.dumps(parameters, default=_base64)
+    except orjson.JSONEncodeError as error:
+        problem = f"the serializer made something that is no attribute value ({type(error).__name__}); correct it"
+    raise SerializationError(problem)
+
+
+def _base64(value: Any) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return b64encode(value).decode()
+    raise TypeError
+
+
+def decode(body: bytes) -> Any:
+    """
+    The JSON of an answer, binaries as bytes.
+
+    Raises:
+        AttemptFailedError: It is no JSON.
+    """
+    try:
+        decoded = orjson.loads(body)
+        # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked.
+        if (b'"B"' in body or b'"BS"' in body) and isinstance(decoded, dict) and isinstance(decoded.get("Item"), dict):
+            decoded["Item"] = {name: _with_bytes(value) for name, value in decoded["Item"].items()}
+    except (ValueError, TypeError, AttributeError):
+        raise AttemptFailedError(CORRUPT) from None
+    return decoded
+
+
+def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
+    match value:
+        case {"B": text}:
+            return {"B": b64decode(text, validate=True)}
+        case {"BS": texts}:
+            return {"BS": [b64decode(text, validate=True) for text in texts]}
+        case {"M": members}:
+            return {"M": {name: _with_bytes(member) for name, member in members.items()}}
+        case {"L": members}:
+            return {"L": [_with_bytes(member) for member in members]}
+        case _:
+            return value
+
+
+def _refusal(answer: HttpAnswer) -> Exception:
+    """What an error answer says, as the SDK would read it."""
+    try:
+        said = decode(answer.body)
+        code = str(said["__type"]).rpartition("#")[2]
+        message = said.get("message", said.get("Message", ""))
+    except (AttemptFailedError, TypeError, KeyError, AttributeError):
+        code, message, said = str(answer.status), "", {}
+    if code == CONDITION_FAILED:
+        return ConditionFailedError(said.get("Item"))
+    metadata = {"RequestId": answer.request_id, "HTTPStatusCode": answer.status}
+    return AttemptFailedError(
+        failure_of_answer({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata})
+    )

@@ -1,0 +1,155 @@
+"""The endpoint as an ordinary client has it, and whether there is anything about that client that only it can do."""
+
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiobotocore.client import AioBaseClient
+from aiobotocore.httpsession import AIOHTTPSession
+from attrs import frozen
+from botocore.httpsession import create_urllib3_context, get_cert_path
+from botocore.utils import get_environ_proxies
+
+# As the SDK defines it. Tracing instrumentation puts its own function in this place.
+MAKE_API_CALL = AioBaseClient._make_api_call  # noqa: SLF001
+
+EVENTS = (
+    "provide-client-params",
+    "before-parameter-build",
+    "before-endpoint-resolution",
+    "before-call",
+    "request-created",
+    "choose-signer",
+    "before-sign",
+    "before-send",
+    "response-received",
+    "needs-retry",
+    "after-call",
+    "after-call-error",
+)
+OPERATIONS = ("GetItem", "UpdateItem", "DeleteItem")
+METHODS = ("get_item", "update_item", "delete_item", "_make_api_call")
+OURS = ("botocore.", "aiobotocore.", "dynadb_async.")
+
+# Options of the SDK's that change what is sent, or how, in ways that only the SDK follows.
+FOLLOWED_BY_THE_SDK_ONLY = (
+    "proxies",
+    "proxies_config",
+    "client_cert",
+    "use_dualstack_endpoint",
+    "use_fips_endpoint",
+    "tcp_keepalive",
+    "user_agent",
+    "user_agent_extra",
+    "user_agent_appid",
+)
+
+
+@frozen
+class Endpoint:
+    """
+    Where requests go.
+
+    Attributes:
+        host: Name or address.
+        port: The TCP port.
+        netloc: As the `host` header has it.
+        url: The whole address.
+        tls: How to verify the server; None without TLS.
+    """
+
+    host: str
+    port: int
+    netloc: str
+    url: str
+    tls: ssl.SSLContext | None
+
+    @classmethod
+    def of(cls, url: str, verify: bool | str | None) -> "Endpoint":
+        """From a client's endpoint and the SDK's `verify`: True, False, or a file of CA certificates."""
+        parts = urlsplit(url)
+        is_tls = parts.scheme == "https"
+        default = 443 if is_tls else 80
+        port = parts.port or default
+        host = parts.hostname or ""
+        shown = f"[{host}]" if ":" in host else host
+        netloc = shown if port == default else f"{shown}:{port}"
+        return cls(host, port, netloc, url, _tls_context(verify) if is_tls else None)
+
+
+def _tls_context(verify: bool | str | None) -> ssl.SSLContext:  # noqa: FBT001
+    # The SDK's own context and bundle, so that both ways trust the same servers.
+    context: ssl.SSLContext = create_urllib3_context()
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.check_hostname = True
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(get_cert_path(True if verify is None else verify))
+    return context
+
+
+def is_plain_client(client: Any) -> bool:
+    """Whether a new client has nothing about it that a plain signed POST over a direct connection leaves out."""
+    meta, parts = client.meta, urlsplit(client.meta.endpoint_url)
+    config = meta.config
+    return (
+        config.signature_version == "v4"
+        and parts.scheme in ("http", "https")
+        and parts.path in ("", "/")
+        and not parts.query
+        and not get_environ_proxies(meta.endpoint_url)
+        and not any(getattr(config, name, None) for name in FOLLOWED_BY_THE_SDK_ONLY)
+        and not getattr(config, "connector_args", None)
+        and getattr(config, "http_session_cls", AIOHTTPSession) is AIOHTTPSession
+        and MAKE_API_CALL.__module__ == "aiobotocore.client"
+    )
+
+
+def verify_of(client: Any) -> bool | str | None:
+    """How *client* verifies servers, its setting, `AWS_CA_BUNDLE` and the configuration file considered."""
+    verify: bool | str | None = client._endpoint.http_session._verify  # noqa: SLF001
+    return verify
+
+
+class Watch:
+    """Whether a client still is as the SDK made it: nothing patched, nobody else listening to its events."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._attributes = client.__dict__
+        self._kind = type(client)
+        # Internals of the SDK: where they are missing, the ordinary client is used.
+        self._emitter = getattr(client.meta.events, "_emitter", None)
+        self._seen: Any = None
+
+    def is_untouched(self) -> bool:
+        """Cheap enough to be asked before each operation: a registration replaces the emitter's cache."""
+        if getattr(self._emitter, "_lookup_cache", None) is not self._seen and not self._is_unheard():
+            return False
+        attributes = self._attributes
+        return self._kind._make_api_call is MAKE_API_CALL and not any(name in attributes for name in METHODS)  # noqa: SLF001
+
+    def _is_unheard(self) -> bool:
+        cache = getattr(self._emitter, "_lookup_cache", None)
+        if cache is None:
+            return False
+        try:
+            handlers = [
+                handler
+                for event in EVENTS
+                for operation in OPERATIONS
+                for handler in self._emitter._handlers.prefix_search(f"{event}.dynamodb.{operation}")  # noqa: SLF001
+            ]
+        except AttributeError:
+            return False
+        if all(f"{_module_of(handler)}.".startswith(OURS) for handler in handlers):
+            self._seen = cache
+            return True
+        return False
+
+
+def _module_of(handler: Any) -> str:
+    handler = getattr(handler, "func", handler)  # a functools.partial
+    return getattr(handler, "__module__", None) or type(handler).__module__

@@ -1,0 +1,68 @@
+"""What every transport does: one signed request out, one whole answer back."""
+
+from typing import NamedTuple, Protocol
+
+from attrs import frozen
+
+from dynadb_async.wire.signature import SignedRequest
+
+
+class HttpAnswer(NamedTuple):
+    """
+    A whole HTTP answer.
+
+    Attributes:
+        status: Such as 200.
+        checksum: The server's CRC32 of the body, in decimal, where it sends one.
+        request_id: The server's handle for the request, where it sends one.
+        body: As it came.
+    """
+
+    status: int
+    checksum: str | None
+    request_id: str
+    body: bytes
+
+
+@frozen
+class Pace:
+    """
+    How long, and how many, in seconds and connections.
+
+    Attributes:
+        connect_timeout: For a connection, or for one of the busy ones to be free.
+        read_timeout: From the request to the end of its answer.
+        connections: At the most.
+        idle_timeout: An unused connection is closed then; opening one with TLS costs far more than a turn.
+    """
+
+    connect_timeout: float
+    read_timeout: float
+    connections: int
+    idle_timeout: float = 60.0
+
+
+class UnusualAnswerError(Exception):
+    """An answer that is not in the form that DynamoDB sends: the ordinary client may understand it."""
+
+
+class Transport(Protocol):
+    """Connections to one endpoint, kept open."""
+
+    async def exchange(self, request: SignedRequest, until: float) -> HttpAnswer:
+        """
+        The answer to *request*.
+
+        Raises:
+            AttemptFailedError: There was none by *until*, on the event loop's clock, or the connection failed.
+            UnusualAnswerError: Its form is not DynamoDB's.
+        """
+        ...
+
+    def abandon(self) -> None:
+        """Let go of the sockets: their event loop was closed."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
