@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aioboto3
 from attrs import define, field
@@ -16,6 +16,9 @@ from dynadb_async.queue import Queue
 from dynadb_async.store import Store
 from dynadb_async.table import Table
 from dynadb_async.turn import Session, Turn
+
+
+R = TypeVar("R")
 
 
 @define(eq=False)
@@ -138,53 +141,48 @@ class Live:
         checked_turn_id(turn_id)
         if not self.is_enabled:
             return self.store.turn(user_id, None, session=session, turn_id=turn_id)
-        async with self._ready(left):
-            return await self.store.load(user_id, session=session, turn_id=turn_id, until=left.until())
+        return await self._operate(left, self.store.load, user_id, session, turn_id)
 
     async def save(self, turn: Turn[Any], left: TimeLeft) -> None:
         """Store the turn, or delete its user, or neither, as the turn wants it."""
         if turn.is_discarded or turn.is_duplicate or not self.is_enabled:
             return
-        async with self._ready(left):
-            if turn.is_forgotten:
-                await self.store.delete(turn.user.id, until=left.until())
-            else:
-                await self.store.save(turn, until=left.until())
+        if turn.is_forgotten:
+            await self._operate(left, self.store.delete, turn.user.id)
+        else:
+            await self._operate(left, self.store.save, turn)
 
     async def delete(self, user_id: str) -> None:
         """Delete all that is stored of the user."""
         self.store.layout.key(user_id)
         if self.is_enabled:
-            left = self.time_left()
-            async with self._ready(left):
-                await self.store.delete(user_id, until=left.until())
+            await self._operate(self.time_left(), self.store.delete, user_id)
 
     async def read(self, user_id: str) -> Item | None:
         """The user's item."""
         self.store.layout.key(user_id)
-        if not self.is_enabled:
-            return None
-        left = self.time_left()
-        async with self._ready(left):
-            return await self.store.read(user_id, until=left.until())
+        return await self._operate(self.time_left(), self.store.read, user_id) if self.is_enabled else None
 
-    @contextlib.asynccontextmanager
-    async def _ready(self, left: TimeLeft) -> AsyncIterator[None]:
-        """With the client open and the table there, as far as it is ours to see to that."""
+    async def _operate(self, left: TimeLeft, operation: Callable[..., Awaitable[R]], *arguments: Any) -> R:
+        """Run one of the store's operations in its time, with the table there as far as it is ours to see to that."""
         if self.is_closed:
             msg = "closed while a turn was open; close the adapter when no turn is open any more"
             raise UsageError(msg)
         with self.busy():
+            if not self.table.is_ready:
+                await self._table_ready(left)
             try:
-                async with asyncio.timeout(left.seconds) as limit:
-                    await self.table.ensure()
-            except TimeoutError:
-                if not limit.expired():
-                    raise
-                msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
-                raise TableNotReadyError(msg) from None
-            try:
-                yield
+                return await operation(*arguments, until=left.until())
             except TableNotFoundError:
                 self.table.vanished()
                 raise
+
+    async def _table_ready(self, left: TimeLeft) -> None:
+        try:
+            async with asyncio.timeout(left.seconds) as limit:
+                await self.table.ensure()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
+            raise TableNotReadyError(msg) from None

@@ -29,7 +29,7 @@ class Store:
     layout: Layout
     clock: Callable[[], datetime]
 
-    async def load(self, user_id: str, *, session: Session | None, turn_id: str | None, until: float) -> Turn[Any]:
+    async def load(self, user_id: str, session: Session | None, turn_id: str | None, *, until: float) -> Turn[Any]:
         """The user's turn that begins now."""
         item = await self.read(user_id, is_consistent=self.layout.config.table.consistent_read, until=until)
         return self.turn(user_id, item, session=session, turn_id=turn_id)

@@ -36,13 +36,18 @@ class Table:
     Attributes:
         config: The table's settings.
         connection: How it is reached.
+        is_ready: It was ACTIVE when it was last looked after, or that is not ours to do.
     """
 
     config: TableConfig
     connection: Connection
-    _is_ready: bool = field(default=False, init=False)
+    is_ready: bool = field(init=False)
     _lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _making: asyncio.Task[None] | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Without the permission to create the table there is nothing to look after."""
+        self.is_ready = not self.config.create_table_on_init
 
     async def ensure(self) -> None:
         """
@@ -56,7 +61,7 @@ class Table:
             TableNotReadyError: It was not ACTIVE within `ready_timeout`.
             RequestError: DynamoDB refused.
         """
-        if self._is_ready or not self.config.create_table_on_init:
+        if self.is_ready:
             return
         async with self._lock:
             if self._making is None:
@@ -72,7 +77,7 @@ class Table:
 
     def vanished(self) -> None:
         """The table was not found when it was used: look after it again at the next use."""
-        self._is_ready = False
+        self.is_ready = not self.config.create_table_on_init
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -83,7 +88,7 @@ class Table:
     def _made(self, task: asyncio.Task[None]) -> None:
         self._making = None
         # Asking for the exception marks it as seen: those who waited may all be gone.
-        self._is_ready = not task.cancelled() and task.exception() is None
+        self.is_ready = not task.cancelled() and task.exception() is None
 
     async def _make_ready(self) -> None:
         try:

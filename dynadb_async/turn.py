@@ -4,7 +4,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any, Generic, Self
 
-from attrs import define, field
+from attrs import define, evolve, field
 from typing_extensions import TypeVar
 
 T = TypeVar("T", default=dict[str, Any])
@@ -49,7 +49,9 @@ class Session:
 
     def copy(self) -> Self:
         """A session that shares nothing with this one, so that a turn may run twice from the same request."""
-        return deepcopy(self)
+        # Nearly always there is nothing to copy in depth, which is the dear part.
+        data, state = (deepcopy(value) if value else value for value in (self.data, self.state))
+        return evolve(self, data=data or {}, state=state)
 
 
 @define(repr=False)

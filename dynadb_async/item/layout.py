@@ -30,6 +30,7 @@ class Layout:
         config: The adapter's configuration.
         serializer: Between stored elements and attribute values; `user`, `session` and `history` pass through it.
         user_data: Makes `user.data` of the stored dict.
+        elements: Which of `user`, `session` and `history` are stored.
         native: Between everything else and attribute values, where conditions need DynamoDB's own types.
     """
 
@@ -37,6 +38,13 @@ class Layout:
     serializer: Serializer
     user_data: Callable[[dict[str, Any]], Any]
     native: DynamoDbSerializer = field(init=False)
+    elements: tuple[str, ...] = field(init=False)
+
+    @elements.default
+    def _elements(self) -> tuple[str, ...]:
+        stored = self.config.stored_elements
+        is_on = {USER: stored.user, SESSION: stored.session is not None, HISTORY: stored.history is not None}
+        return tuple(name for name, on in is_on.items() if on)
 
     @native.default
     def _native(self) -> DynamoDbSerializer:

@@ -11,6 +11,9 @@ from dynadb_async.item.recent import entry_of_turn, recent_turns, stored_respons
 from dynadb_async.turn import History, Session, Turn, User
 
 
+Element = dict[str, Any]
+
+
 @define(repr=False, eq=False)
 class Loaded:
     """
@@ -19,6 +22,7 @@ class Loaded:
     Attributes:
         stored: The item as DynamoDB last held it, to our knowledge; None if there is none.
         base: The item as the turn saw it.
+        elements: The stored elements as they were read; what is in them besides ours is stored again.
         is_expired: `stored` was past its TTL and read as no item.
         is_unstored_session: The turn's session is kept nowhere, neither here nor by the platform.
         is_merged: `stored` holds another turn's changes, which `base` lacks.
@@ -29,6 +33,7 @@ class Loaded:
 
     stored: Item | None
     base: Item
+    elements: dict[str, Element]
     is_expired: bool = False
     is_unstored_session: bool = False
     is_merged: bool = False
@@ -56,12 +61,12 @@ def turn_from_item(
     is_expired = item is not None and layout.is_expired(item, now)
     live: Item = {} if item is None or is_expired else item
     is_new = item is None or is_expired
-    stored_session = layout.config.stored_elements.session
-    loaded = Loaded(item, live, is_expired, is_unstored_session=session is None and stored_session is None)
+    elements = {name: layout.element(live, name) for name in layout.elements}
+    loaded = Loaded(item, live, elements, is_expired, session is None and SESSION not in elements)
     turn = Turn(
-        user=User(id=user_id, data=_user_data(layout, live, is_new=is_new), is_new=is_new),
-        session=_session(layout, live, session, now),
-        history=History(_history_items(layout, live)),
+        user=User(id=user_id, data=_user_data(layout, elements.get(USER, {}), is_new=is_new), is_new=is_new),
+        session=_session(layout, elements.get(SESSION, {}), session, now),
+        history=History(_history_items(elements.get(HISTORY, {}))),
         created_at=_time(layout, live, CREATED_AT) or now,
         updated_at=_time(layout, live, UPDATED_AT) or now,
         turn_id=turn_id,
@@ -74,9 +79,9 @@ def turn_from_item(
     return turn
 
 
-def _user_data(layout: Layout, item: Item, *, is_new: bool) -> Any:
+def _user_data(layout: Layout, stored: Element, *, is_new: bool) -> Any:
     # As in the reference: whatever is falsy reads as an empty dict.
-    data = (layout.element(item, USER).get("data") if layout.config.stored_elements.user else None) or {}
+    data = stored.get("data") or {}
     if layout.user_data is dict:
         return data
     try:
@@ -89,14 +94,13 @@ def _user_data(layout: Layout, item: Item, *, is_new: bool) -> Any:
     raise MalformedItemError("user.data", reason)
 
 
-def _session(layout: Layout, item: Item, requested: Session | None, now: datetime) -> Session:
+def _session(layout: Layout, stored: Element, requested: Session | None, now: datetime) -> Session:
     session = Session() if requested is None else requested.copy()
     session.created_at = session.created_at or now
     session.updated_at = now
     settings = layout.config.stored_elements.session
-    if settings is None or SESSION not in item:
+    if settings is None or not stored:
         return session
-    stored = layout.element(item, SESSION)
     data = stored.get("data")
     if not isinstance(data, dict | None):
         raise MalformedItemError("session.data", f"expected a map, got {type(data).__name__}")
@@ -115,10 +119,8 @@ def _session(layout: Layout, item: Item, requested: Session | None, now: datetim
     return session
 
 
-def _history_items(layout: Layout, item: Item) -> list[dict[str, Any]]:
-    if layout.config.stored_elements.history is None:
-        return []
-    items = layout.element(item, HISTORY).get("items") or []
+def _history_items(stored: Element) -> list[Element]:
+    items = stored.get("items") or []
     if not isinstance(items, list) or not all(isinstance(entry, dict) for entry in items):
         raise MalformedItemError("history.items", "expected a list of maps")
     return items

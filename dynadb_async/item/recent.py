@@ -11,7 +11,7 @@ from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import MalformedItemError, SerializationError
 from dynadb_async.item.layout import Item, Layout
 from dynadb_async.serializer import AttributeValue
-from dynadb_async.size import attribute_size
+from dynadb_async.size import attribute_size, size_bound
 
 WRITE, TURN, RESPONSE = "write", "turn", "response"
 
@@ -75,7 +75,7 @@ def new_entry(layout: Layout, write: str, turn_id: str | None, response: Any) ->
             value = layout.native.serialize(response)
         except SerializationError as error:
             raise error.within(RESPONSE) from None
-        if attribute_size(value) <= LARGEST_RESPONSE:
+        if size_bound(value) <= LARGEST_RESPONSE or attribute_size(value) <= LARGEST_RESPONSE:
             entry[RESPONSE] = value
     return entry
 

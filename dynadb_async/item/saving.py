@@ -10,9 +10,10 @@ from attrs import frozen
 from dynadb_async.errors import ItemTooLargeError, UsageError
 from dynadb_async.instances import public_fields
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, text_of_time
-from dynadb_async.item.loading import Loaded
+from dynadb_async.item.loading import Element, Loaded
 from dynadb_async.item.recent import WRITE, Entry, recent_turns, recent_with
-from dynadb_async.size import attribute_size
+from dynadb_async.serializer import AttributeValue
+from dynadb_async.size import attribute_size, size_bound
 from dynadb_async.turn import Turn
 
 logger = logging.getLogger("dynadb_async")
@@ -59,11 +60,11 @@ def attributes_of_turn(layout: Layout, turn: Turn[Any], entry: dict[str, Any] | 
     stored = layout.config.stored_elements
     item: Item = {}
     if stored.user:
-        item[USER] = layout.attribute(USER, _user(layout, turn, loaded.base))
+        item[USER] = layout.attribute(USER, _user(layout, turn, loaded.elements[USER]))
     if stored.session is not None:
-        item[SESSION] = layout.attribute(SESSION, _session(layout, turn, loaded.base))
+        item[SESSION] = layout.attribute(SESSION, _session(turn, loaded.elements[SESSION]))
     if stored.history is not None:
-        item[HISTORY] = _history(layout, turn, loaded.base, entry or {})
+        item[HISTORY] = _history(layout, turn, loaded.elements[HISTORY], entry or {})
     if stored.created_at:
         item[CREATED_AT] = {"S": text_of_time(turn.created_at)}
     if stored.updated_at:
@@ -71,12 +72,11 @@ def attributes_of_turn(layout: Layout, turn: Turn[Any], entry: dict[str, Any] | 
     return item
 
 
-def _user(layout: Layout, turn: Turn[Any], base: Item) -> dict[str, Any]:
-    known = layout.element(base, USER)
+def _user(layout: Layout, turn: Turn[Any], stored: Element) -> Element:
     data = turn.user.data
     if layout.config.marshall.convert_class_instance_to_map:
-        data = _laid_over(known.get("data"), data)
-    return {**known, "data": data}
+        data = _laid_over(stored.get("data"), data)
+    return {**stored, "data": data}
 
 
 def _laid_over(stored: Any, value: Any) -> Any:
@@ -89,8 +89,8 @@ def _laid_over(stored: Any, value: Any) -> Any:
     return {**stored, **{name: _laid_over(stored.get(name), field) for name, field in fields.items()}}
 
 
-def _session(layout: Layout, turn: Turn[Any], base: Item) -> dict[str, Any]:
-    session, stored = turn.session, layout.element(base, SESSION)
+def _session(turn: Turn[Any], stored: Element) -> Element:
+    session = turn.session
     # Members that we don't know belong to the conversation that they were stored with.
     known = stored if stored.get("id") == session.id and not session.is_new else {}
     members = {
@@ -104,26 +104,26 @@ def _session(layout: Layout, turn: Turn[Any], base: Item) -> dict[str, Any]:
     return kept | {name: value for name, value in members.items() if value is not None}
 
 
-def _history(layout: Layout, turn: Turn[Any], base: Item, entry: dict[str, Any]) -> dict[str, Any]:
-    element = layout.element(base, HISTORY)
+def _history(layout: Layout, turn: Turn[Any], stored: Element, entry: Element) -> AttributeValue:
     history = layout.config.stored_elements.history
     assert history is not None
     items = [entry, *turn.history.items][: history.size]
-    return trimmed_history(layout, {**element, "items": items})
+    return trimmed_history(layout, {**stored, "items": items})
 
 
-def trimmed_history(layout: Layout, element: dict[str, Any]) -> dict[str, Any]:
+def trimmed_history(layout: Layout, element: Element) -> AttributeValue:
     """The history as an attribute value, without the oldest turns that are beyond `size` and `max_bytes`."""
     history = layout.config.stored_elements.history
     assert history is not None
     items = element["items"][: history.size]
     while True:
         value = layout.attribute(HISTORY, {**element, "items": items})
-        if history.max_bytes is None or not items or attribute_size(value) <= history.max_bytes:
+        limit = history.max_bytes
+        if limit is None or not items or size_bound(value) <= limit or attribute_size(value) <= limit:
             return value
-        if len(items) == 1:
+        items = items[: _how_many_fit(layout, items, limit)]
+        if not items:
             logger.warning("a turn's history entry is over max_bytes by itself and is not kept")
-        items = items[: _how_many_fit(layout, items, history.max_bytes)]
 
 
 def _how_many_fit(layout: Layout, items: list[Any], max_bytes: int) -> int:
@@ -221,6 +221,8 @@ def check_size(item: Item) -> None:
     Raises:
         ItemTooLargeError: Over 400 KB, with the size of each element.
     """
+    if size_bound(item) <= LARGEST_ITEM:
+        return
     sizes = {name: len(name.encode()) + attribute_size(value) for name, value in item.items()}
     total = sum(sizes.values())
     if total > LARGEST_ITEM:

@@ -39,7 +39,6 @@ FOLLOWED_BY_THE_SDK_ONLY = (
     "use_dualstack_endpoint",
     "use_fips_endpoint",
     "tcp_keepalive",
-    "user_agent",
     "user_agent_extra",
     "user_agent_appid",
 )
@@ -101,7 +100,7 @@ def is_plain_client(client: Any) -> bool:
         and not parts.query
         and not get_environ_proxies(meta.endpoint_url)
         and not any(getattr(config, name, None) for name in FOLLOWED_BY_THE_SDK_ONLY)
-        and not getattr(config, "connector_args", None)
+        and not set(getattr(config, "connector_args", None) or ()) - {"keepalive_timeout"}
         and getattr(config, "http_session_cls", AIOHTTPSession) is AIOHTTPSession
         and MAKE_API_CALL.__module__ == "aiobotocore.client"
     )
