@@ -8,7 +8,7 @@ from dynadb_async import DynaDbError, Session
 
 Kind = TypeVar("Kind", str, bool, dict[str, Any], list[Any])
 
-WORDS = {str: "a text", bool: "true or false", dict: "an object", list: "an array"}
+WORDS: dict[type[Any], str] = {str: "a text", bool: "true or false", dict: "an object", list: "an array"}
 
 
 class MalformedRequestError(DynaDbError, ValueError):

@@ -1,0 +1,78 @@
+"""
+A chat with a language model that streams its replies and remembers the conversation, as far as it fits in 32 KB.
+
+    python -m examples.llm_chat          (or: uvicorn examples.llm_chat:app)
+
+Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or DYNADB_CLIENT__ENDPOINT_URL and so on.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from dynadb_async import AsyncDynamoDb, DynamoDbConfig, StoredElements, StoredHistory, Turn
+
+HISTORY = StoredHistory(size=1000, max_bytes=32_768, input=True)
+CONFIG = DynamoDbConfig("chat-users", stored_elements=StoredElements(history=HISTORY))
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """One adapter for the whole server, opened before the first request."""
+    async with AsyncDynamoDb(DynamoDbConfig.from_env(base=CONFIG)) as app.state.db:
+        yield
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+class Message(BaseModel):
+    """What the person wrote. In a real app the user comes from the login, not from the body."""
+
+    user: str
+    text: str
+
+
+@app.post("/chat")
+async def chat(message: Message) -> StreamingResponse:
+    """The model's reply, word by word."""
+    return StreamingResponse(reply(message), media_type="text/plain")
+
+
+async def reply(message: Message) -> AsyncIterator[str]:
+    """
+    The turn is open for as long as the model speaks, and saved before the stream ends.
+
+    No `handle` here: it may run its handler again, and a model is slow, costs money and never says the same twice.
+    """
+    db: AsyncDynamoDb = app.state.db
+    async with db.turn(message.user) as turn:
+        turn.input = message.text
+        await db.save(turn)  # a checkpoint: what the person wrote is kept, even if the model fails or they hang up
+        said = ""
+        async for word in model(conversation(turn)):
+            said += word
+            yield word
+        turn.output = said
+
+
+def conversation(turn: Turn) -> list[dict[str, str]]:
+    """All that is remembered, oldest first, as chat models take it."""
+    entries = [*reversed(turn.history.items), {"input": turn.input}]
+    roles = (("user", "input"), ("assistant", "output"))
+    return [{"role": role, "content": entry[name]} for entry in entries for role, name in roles if name in entry]
+
+
+async def model(messages: list[dict[str, str]]) -> AsyncIterator[str]:
+    """Stands in for a language model: put your own client here."""
+    questions = [message["content"] for message in messages if message["role"] == "user"]
+    for word in f"I remember {len(questions)} messages. You began with: {questions[0]}".split(" "):
+        yield f"{word} "
+
+
+if __name__ == "__main__":
+    uvicorn.run(app)

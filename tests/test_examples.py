@@ -1,0 +1,298 @@
+"""What users copy works: each example over real HTTP against a moto server, and the demo as `make demo` runs it."""
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from dynadb_async.size import attribute_size
+from dynadb_async.testing import LocalServer
+from examples import llm_chat
+from examples.local import Webhooks, environment, running_webhooks, settings_for
+from tests.engines import Engine
+
+LAUNCH = {"type": "LaunchRequest"}
+REPEAT = {"type": "IntentRequest", "intent": {"name": "AMAZON.RepeatIntent"}}
+NAME = {"type": "IntentRequest", "intent": {"name": "NameIntent", "slots": {"name": {"value": "Ada"}}}}
+HELLO = "Hello! This is visit {}. Which pizza would you like?"
+
+
+@pytest.fixture
+async def webhooks(moto: Engine, table_name: str) -> AsyncIterator[Webhooks]:
+    """The examples, all on one table that is theirs."""
+    settings = settings_for(LocalServer(moto.endpoint_url)) | {"DYNADB_TABLE__NAME": table_name}
+    with environment(settings):
+        async with running_webhooks() as running:
+            yield running
+
+
+@pytest.fixture
+async def client(moto: Engine) -> AsyncIterator[Any]:
+    """A plain client, to see what is really stored."""
+    async with moto.client() as client:
+        yield client
+
+
+async def stored(client: Any, table_name: str, user: str) -> dict[str, Any]:
+    """The item."""
+    answer = await client.get_item(TableName=table_name, Key={"userId": {"S": user}}, ConsistentRead=True)
+    item: dict[str, Any] = answer["Item"]
+    return item
+
+
+async def test_alexa_remembers(webhooks: Webhooks) -> None:
+    """The state lasts over two turns of a session, "repeat" is what was said last, and visits are counted."""
+    said = [
+        await webhooks.tell_alexa("ada", LAUNCH, session="1", is_new=True),
+        await webhooks.tell_alexa("ada", NAME, session="1"),
+        await webhooks.tell_alexa("ada", REPEAT, session="1"),
+        await webhooks.tell_alexa("ada", LAUNCH, session="2", is_new=True),
+        await webhooks.tell_alexa("ada", NAME, session="2"),
+    ]
+
+    assert said == [
+        "Welcome! What is your name?",
+        "Nice to meet you, Ada.",
+        "Nice to meet you, Ada.",
+        "Welcome back, Ada. This is visit 2.",
+        "Sorry, I did not get that.",
+    ]
+
+
+async def test_alexa_answers_50_first_requests_at_once(webhooks: Webhooks, client: Any, table_name: str) -> None:
+    """Everybody is answered and stored."""
+    people = [f"person-{n}" for n in range(50)]
+
+    said = await asyncio.gather(*(webhooks.tell_alexa(who, LAUNCH, session=who, is_new=True) for who in people))
+
+    assert Counter(said) == {"Welcome! What is your name?": 50}
+    assert (await client.scan(TableName=table_name))["Count"] == 50
+
+
+async def test_alexa_counts_every_visit_of_one_person(webhooks: Webhooks) -> None:
+    """Five devices at once are five visits."""
+    await webhooks.tell_alexa("ada", LAUNCH, session="1", is_new=True)
+    await webhooks.tell_alexa("ada", NAME, session="1")
+
+    said = await asyncio.gather(*(webhooks.tell_alexa("ada", LAUNCH, session=f"x{n}", is_new=True) for n in range(5)))
+
+    assert sorted(said) == [f"Welcome back, Ada. This is visit {n}." for n in range(2, 7)]
+
+
+async def test_alexa_request_sent_twice_is_one_visit(webhooks: Webhooks, client: Any, table_name: str) -> None:
+    """A second delivery gets the first one's reply, and changes nothing."""
+    request = LAUNCH | {"requestId": "request-1"}
+
+    said = [await webhooks.tell_alexa("ada", request, session="1", is_new=True) for _ in range(2)]
+
+    assert said == ["Welcome! What is your name?"] * 2
+    assert (await stored(client, table_name, "ada"))["user"]["M"]["data"]["M"]["visits"] == {"N": "1"}
+
+
+async def test_alexa_session_end_is_not_answered(webhooks: Webhooks) -> None:
+    """Alexa forbids words in reply to a session's end, and "repeat" later skips it."""
+    await webhooks.tell_alexa("ada", LAUNCH, session="1", is_new=True)
+    request = {"requestId": "request-1", "type": "SessionEndedRequest"}
+    body = {"session": {"new": False, "sessionId": "1", "user": {"userId": "ada"}}, "request": request}
+
+    async with webhooks.http.post(f"{webhooks.alexa}/alexa", json=body) as answer:
+        assert await answer.json() == {"version": "1.0", "response": {}}
+
+    said = await webhooks.tell_alexa("ada", REPEAT, session="2", is_new=True)
+    assert said == "Welcome! What is your name?"
+
+
+async def test_alexa_refuses_what_is_no_request(webhooks: Webhooks) -> None:
+    """A body that Alexa never sent is the caller's mistake, and the answer says which member is missing."""
+    async with aiohttp.ClientSession() as http, http.post(f"{webhooks.alexa}/alexa", json={}) as answer:
+        assert answer.status == 400
+        assert "session.user.userId" in await answer.text()
+
+
+async def test_messenger_remembers(webhooks: Webhooks) -> None:
+    """An order takes two turns of the stored session, and "repeat" is what was said last."""
+    said = [
+        await webhooks.tell_messenger("bob", text, mid=f"m_{n}")
+        for n, text in enumerate(("hi", "margherita", "repeat", "one more"))
+    ]
+
+    done = "One margherita is on its way."
+    assert said == [HELLO.format(1), done, done, f"{HELLO.format(1)} The usual margherita?"]
+
+
+async def test_messenger_session_expires(webhooks: Webhooks, client: Any, table_name: str) -> None:
+    """Half an hour later the conversation is over: the order is not waited for, and the next visit is counted."""
+    await webhooks.tell_messenger("bob", "hi", mid="m_1")
+    await client.update_item(
+        TableName=table_name,
+        Key={"userId": {"S": "bob"}},
+        UpdateExpression="SET #session.updatedAt = :then",
+        ExpressionAttributeNames={"#session": "session"},
+        ExpressionAttributeValues={":then": {"S": "2026-01-01T00:00:00.000Z"}},
+    )
+
+    assert await webhooks.tell_messenger("bob", "margherita", mid="m_2") == HELLO.format(2)
+
+
+async def test_messenger_batch_answers_everybody(webhooks: Webhooks) -> None:
+    """Several people's messages in one call are each answered to whom they are from."""
+    events = [{"sender": {"id": who}, "message": {"mid": f"m_{who}", "text": "hi"}} for who in ("bob", "cleo")]
+    body = {"object": "page", "entry": [{"messaging": [event]} for event in events]}
+
+    async with webhooks.http.post(f"{webhooks.messenger}/messenger", json=body):
+        pass
+
+    assert webhooks.outbox.sent == [("bob", HELLO.format(1)), ("cleo", HELLO.format(1))]
+
+
+async def test_messenger_reply_that_was_not_sent_is_sent_later(webhooks: Webhooks) -> None:
+    """A turn that was saved, but whose reply was not delivered, is not applied again; its reply is what was stored."""
+    with environment({"MESSENGER_SEND_URL": "http://127.0.0.1:1/"}), pytest.raises(aiohttp.ClientResponseError):
+        await webhooks.tell_messenger("bob", "hi", mid="m_1")
+    assert webhooks.outbox.sent == []
+
+    again = await webhooks.tell_messenger("bob", "hi", mid="m_1")
+
+    assert again == HELLO.format(1)
+    assert await webhooks.tell_messenger("bob", "funghi", mid="m_2") == "One funghi is on its way."
+
+
+async def test_messenger_refuses_what_is_no_call(webhooks: Webhooks) -> None:
+    """A body that Messenger never sent is the caller's mistake, and the answer says which member is missing."""
+    async with aiohttp.ClientSession() as http, http.post(f"{webhooks.messenger}/messenger", json={}) as answer:
+        assert answer.status == 400
+        assert "entry" in await answer.text()
+
+
+async def test_chat_gives_the_model_the_conversation(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model gets all that was said, oldest first."""
+    heard = []
+
+    async def model(messages: list[dict[str, str]]) -> AsyncIterator[str]:
+        heard.append([(message["role"], message["content"]) for message in messages])
+        yield f"reply {len(heard)}"
+
+    monkeypatch.setattr(llm_chat, "model", model)
+    said = [await webhooks.tell_chat("cleo", f"message {n}") for n in (1, 2)]
+
+    assert said == ["reply 1", "reply 2"]
+    assert heard[1] == [("user", "message 1"), ("assistant", "reply 1"), ("user", "message 2")]
+
+
+async def test_chat_streams_and_saves_the_message_first(
+    webhooks: Webhooks, client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the model still speaks, its first word is with the reader and the person's message is stored."""
+    goes_on = asyncio.Event()
+
+    async def model(_messages: list[dict[str, str]]) -> AsyncIterator[str]:
+        yield "Well,"
+        await goes_on.wait()
+        yield " hello."
+
+    monkeypatch.setattr(llm_chat, "model", model)
+    async with webhooks.http.post(f"{webhooks.chat}/chat", json={"user": "cleo", "text": "Hi!"}) as answer:
+        assert await answer.content.readany() == b"Well,"
+        before = await stored(client, table_name, "cleo")
+        goes_on.set()
+        assert await answer.content.read() == b" hello."
+
+    after = await stored(client, table_name, "cleo")
+    assert before["history"] == {"M": {"items": {"L": [{"M": {"input": {"S": "Hi!"}}}]}}}
+    both = {"input": {"S": "Hi!"}, "output": {"S": "Well, hello."}}
+    assert after["history"] == {"M": {"items": {"L": [{"M": both}]}}}
+
+
+async def test_chat_keeps_the_message_when_the_model_fails(
+    webhooks: Webhooks, client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader sees a broken stream, the message is kept without a reply, and the next turn works."""
+
+    async def broken(_messages: list[dict[str, str]]) -> AsyncIterator[str]:
+        yield "Well,"
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(llm_chat, "model", broken)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await webhooks.tell_chat("cleo", "Hi!")
+
+    item = await stored(client, table_name, "cleo")
+    assert item["history"] == {"M": {"items": {"L": [{"M": {"input": {"S": "Hi!"}}}]}}}
+    assert await webhooks.tell_chat("cleo", "Still there?") == "I remember 2 messages. You began with: Hi!"
+
+
+async def test_chat_survives_a_reader_who_hangs_up(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The turn of a reader who left does not stay open: the next one does not wait for it, and knows the message."""
+    ended = asyncio.Event()
+
+    async def endless(_messages: list[dict[str, str]]) -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "and "
+                await asyncio.sleep(0.01)
+        finally:
+            ended.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(llm_chat, "model", endless)
+        answer = await webhooks.http.post(f"{webhooks.chat}/chat", json={"user": "cleo", "text": "Hi!"})
+        assert (await answer.content.readany()).startswith(b"and ")
+        answer.close()
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+    assert await webhooks.tell_chat("cleo", "Back again.") == "I remember 2 messages. You began with: Hi!"
+
+
+async def test_chat_history_stays_within_its_bytes(webhooks: Webhooks, client: Any, table_name: str) -> None:
+    """A conversation that grows forgets its oldest messages, and never what was said last."""
+    for n in range(12):
+        await webhooks.tell_chat("cleo", f"{n} " + "x" * 5000)
+
+    history = (await stored(client, table_name, "cleo"))["history"]
+    kept = [entry["M"]["input"]["S"].split()[0] for entry in history["M"]["items"]["L"]]
+    assert attribute_size(history) <= 32_768
+    assert kept == [str(n) for n in range(11, 11 - len(kept), -1)]
+    assert 1 < len(kept) < 12
+
+
+def demo(**variables: str) -> "subprocess.CompletedProcess[str]":
+    """The demo, as `make demo` runs it."""
+    command = [sys.executable, "-m", "examples.demo"]
+    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_demo_plays_and_stops_all_it_started() -> None:
+    """It ends well, says what it should, and leaves no server behind."""
+    played = demo()
+
+    assert (played.returncode, played.stderr) == (0, "")
+    for line in (
+        "50 × Welcome! What is your name?",
+        "Welcome back, Ada. This is visit 3.",
+        "One margherita is on its way.",
+        "I remember 2 messages. You began with: Good morning!",
+        '  userId      {"S": "ada"}',
+    ):
+        assert line in played.stdout
+    assert "'skill-users': 1" in played.stdout.splitlines()[-1]
+    for port in re.findall(r"http://127\.0\.0\.1:(\d+)", played.stdout):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", int(port))) != 0
+
+
+def test_demo_fails_when_something_is_off() -> None:
+    """A webhook that forgets ends the demo with an error that says what was expected."""
+    played = demo(DYNADB_STORED_ELEMENTS__HISTORY="false")
+
+    assert played.returncode == 1
+    assert "expected: Nice to meet you, Ada." in played.stderr
