@@ -148,7 +148,7 @@ class AsyncDynamoDb(Generic[T]):
         live = self._running()
         async with live.place(user_id, io_timeout) as left:
             turn = await live.load(user_id, session, turn_id, left)
-            with left.paused():
+            with left.paused(), turn.loaded.opened():
                 yield turn
             await live.save(turn, left)
 
@@ -186,7 +186,7 @@ class AsyncDynamoDb(Generic[T]):
             for run in range(1, MOST_RUNS + 1):
                 turn: Turn[T] = await live.load(user_id, session, turn_id, left)
                 if not turn.is_duplicate:
-                    with left.paused():
+                    with left.paused(), turn.loaded.opened():
                         answer = await handler(turn)
                     turn.response = turn.response if answer is None else answer
                     try:
@@ -211,7 +211,8 @@ class AsyncDynamoDb(Generic[T]):
 
     async def save(self, turn: Turn[T]) -> None:
         """
-        Store *turn*. It may be repeated within a turn, as a checkpoint.
+        Store *turn*. It may be repeated within a turn, as a checkpoint: what was stored stays, even if the block raises
+        later, but the turn counts as applied, for a second delivery of its `turn_id`, only once the block has ended.
 
         Raises:
             VersionConflictError: Another turn of this user changed the same thing since this one was loaded.

@@ -18,6 +18,7 @@ from dynadb_async.errors import ConfigError, UsageError
 from dynadb_async.failures import NOT_BEGUN, ConditionFailedError, Failure, error_of, failure_of, failure_of_answer
 from dynadb_async.retry import Attempts, RetryBudget
 from dynadb_async.wire import Wire, wire_beside
+from dynadb_async.wire.over_aiohttp import abandon_session
 
 logger = logging.getLogger("dynadb_async")
 
@@ -94,13 +95,15 @@ class Connection:
             await life.aclose()
 
     def abandon(self) -> None:
-        """Let go of the client of an event loop that was closed first: there is nothing left in which to await its end."""
-        client, self._client, self._life = self._client, None, None
-        # No public way leads to the sockets. Where a release of the SDK keeps them elsewhere, Python's own warning remains.
+        """Let go of the client of an event loop that was closed first: its end can't be awaited any more."""
+        client, wire = self._client, self._wire
+        self._client = self._wire = self._life = None
+        if wire is not None:
+            wire.abandon()
+        # No public way leads there. Where a release of the SDK keeps them elsewhere, Python's own warning remains.
         with contextlib.suppress(AttributeError):
-            for session in client._endpoint.http_session._sessions.values():
-                _abort(session.connector)
-                session.detach()
+            for session in client._endpoint.http_session._sessions.values():  # noqa: SLF001
+                abandon_session(session)
 
     async def _lifetime(self) -> AsyncGenerator[Any]:
         try:
@@ -199,16 +202,3 @@ class Connection:
                 raise
             # Raised outside of this handler, for the SDK's own text may show what was sent.
             return {}, failure
-
-
-def _abort(connector: Any) -> None:
-    """Close the connections of a closed event loop. It calls nothing any more, so it is lent a last call for each."""
-    loop, idle = connector._loop, connector._conns.values()
-    protocols = {protocol for connections in idle for protocol, _ in connections}.union(connector._acquired)
-    loop.call_soon = lambda callback, *args, **_: callback(*args)
-    try:
-        for protocol in protocols:
-            protocol.abort()
-    finally:
-        del loop.call_soon
-    connector._conns.clear()

@@ -10,7 +10,7 @@ import aioboto3
 from attrs import define, field
 
 from dynadb_async.connection import Connection
-from dynadb_async.errors import TableNotFoundError, TableNotReadyError, UsageError
+from dynadb_async.errors import OutcomeUnknownError, TableNotFoundError, TableNotReadyError, UsageError
 from dynadb_async.item import Item, Layout, checked_turn_id
 from dynadb_async.queue import Queue
 from dynadb_async.store import Store
@@ -147,10 +147,14 @@ class Live:
         """Store the turn, or delete its user, or neither, as the turn wants it."""
         if turn.is_discarded or turn.is_duplicate or not self.is_enabled:
             return
-        if turn.is_forgotten:
-            await self._operate(left, self.store.delete, turn.user.id)
-        else:
-            await self._operate(left, self.store.save, turn)
+        try:
+            if turn.is_forgotten:
+                await self._operate(left, self.store.delete, turn.user.id)
+            else:
+                await self._operate(left, self.store.save, turn)
+        except OutcomeUnknownError as error:
+            error.turn_id = turn.turn_id
+            raise
 
     async def delete(self, user_id: str) -> None:
         """Delete all that is stored of the user."""

@@ -8,6 +8,9 @@ from dynadb_async.failures import Failure
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 
+# An attempt with less time would mostly be cut off, and its time-out hide why those before it failed.
+SHORTEST_ATTEMPT = 0.05
+
 # As in the SDK's standard mode: 500 tokens, of which a retry costs 5, and one after a time-out 10.
 TOKENS, COST, COST_OF_LATE = 500, 5, 10
 
@@ -61,7 +64,7 @@ class Attempts:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.made - 1))
         pause = random.uniform(longest / 2, longest)  # noqa: S311 - no secret
         cost = COST_OF_LATE if failure.is_late else COST
-        if now + pause >= self.until or not self.budget.take(cost):
+        if now + pause + SHORTEST_ATTEMPT > self.until or not self.budget.take(cost):
             return None
         self.paid += cost
         return pause
@@ -69,4 +72,3 @@ class Attempts:
     def succeeded(self) -> None:
         """Give back what the retries took, and a little more."""
         self.budget.give(self.paid + 1)
-

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from dynadb_async import item as items
 from dynadb_async.connection import Connection
-from dynadb_async.errors import OutcomeUnknownError, VersionConflictError
+from dynadb_async.errors import VersionConflictError
 from dynadb_async.failures import ConditionFailedError
 from dynadb_async.item import Item, Layout, Loaded, Save
 from dynadb_async.turn import Session, Turn
@@ -66,7 +66,8 @@ class Store:
         entry = await items.history_entry(self.layout, turn)
         ours = items.attributes_of_turn(self.layout, turn, entry, self.clock())
         write = items.new_write_id()
-        recent = items.new_entry(self.layout, write, turn.turn_id, turn.response)
+        # A second delivery after a checkpoint alone is no duplicate: the first may never have come to its end.
+        recent = items.new_entry(self.layout, write, None if loaded.is_open else turn.turn_id, turn.response)
         attributes = ours
         if loaded.is_merged and loaded.stored is not None:
             attributes = items.rebased(self.layout, ours, loaded, loaded.stored)
@@ -89,9 +90,6 @@ class Store:
             await self.connection.call("UpdateItem", parameters, until=until)
         except ConditionFailedError as refused:
             found = refused.item
-        except OutcomeUnknownError as error:
-            error.turn_id = turn.turn_id
-            raise
         else:
             return stored
         # dynalite, for one, does not send the item along.

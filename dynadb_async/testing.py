@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from threading import Timer
+from threading import Lock, Timer
+from typing import Any
 
 from attrs import frozen
 
@@ -89,8 +90,10 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 def _serve() -> None:
     """The server's own process: the port on stdout, then requests until stdin ends, as it does when the parent dies."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - only the server's process loads moto
+    from moto.dynamodb.responses import DynamoHandler  # noqa: PLC0415 - only the server's process loads moto
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
 
+    _answer_one_at_a_time(DynamoHandler)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line per request
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
@@ -98,6 +101,17 @@ def _serve() -> None:
     sys.stdout.write(f"{server.get_host_and_port()[1]}\n")
     sys.stdout.flush()
     sys.stdin.read()
+
+
+def _answer_one_at_a_time(handler: Any) -> None:
+    """Make conditional writes atomic: moto checks the condition first, and another of its threads may write before it does."""
+    answer, lock = handler.call_action, Lock()
+
+    def call_action(self: Any) -> Any:
+        with lock:
+            return answer(self)
+
+    handler.call_action = call_action
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """An item as a turn."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +29,7 @@ class Loaded:
         is_unstored_session: The turn's session is kept nowhere, neither here nor by the platform.
         is_merged: `stored` holds another turn's changes, which `base` lacks.
         is_saved: A save of this turn was acknowledged, so its history entry is the newest of `base`.
+        is_open: Its block, or handler, goes on: a save now is a checkpoint, by which the turn is not applied yet.
         attempts: Saves whose answer is outstanding: their write id and what they wrote.
         writes: The write ids of all saves of this turn.
     """
@@ -38,6 +41,7 @@ class Loaded:
     is_unstored_session: bool = False
     is_merged: bool = False
     is_saved: bool = False
+    is_open: bool = False
     attempts: dict[str, Item] = field(factory=dict)
     writes: set[str] = field(factory=set)
 
@@ -47,6 +51,15 @@ class Loaded:
         self.is_saved, self.is_expired, self.is_merged = True, False, is_merged
         self.attempts.clear()
         self.writes.add(write)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """While the turn's block or handler runs."""
+        self.is_open = True
+        try:
+            yield
+        finally:
+            self.is_open = False
 
 
 def turn_from_item(
