@@ -103,7 +103,7 @@ class AsyncDynamoDb(Generic[T]):
         live = self._running()
         if self.config.enabled:
             with live.busy():
-                await live.connection.open()
+                await live.connection.client.open()
                 await live.table.ensure()
 
     async def close(self) -> None:
@@ -265,5 +265,5 @@ class AsyncDynamoDb(Generic[T]):
     def _leave_ended_loop(self) -> None:
         """What belongs to an event loop must not outlive it."""
         if self._live is not None and self._live.loop.is_closed():
-            self._live.connection.abandon()
+            self._live.connection.client.abandon()
             self._live = None

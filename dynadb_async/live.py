@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import aioboto3
 from attrs import define, field
 
+from dynadb_async.client import SharedClient
 from dynadb_async.connection import Connection
 from dynadb_async.errors import OutcomeUnknownError, TableNotFoundError, TableNotReadyError, UsageError
 from dynadb_async.item import Item, Layout, checked_turn_id
@@ -85,7 +86,7 @@ class Live:
     def begin(cls, layout: Layout, session: aioboto3.Session, clock: Callable[[], datetime]) -> Self:
         """In the running event loop."""
         config = layout.config
-        connection = Connection(session, config.client)
+        connection = Connection(SharedClient(session, config.client))
         return cls(
             loop=asyncio.get_running_loop(),
             connection=connection,
@@ -108,7 +109,7 @@ class Live:
                     await self._idle.wait()
         self.is_closed = True
         await self.table.close()
-        await self.connection.close()
+        await self.connection.client.close()
 
     @contextlib.contextmanager
     def busy(self) -> Iterator[None]:

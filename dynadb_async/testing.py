@@ -28,8 +28,8 @@ class LocalServer:
     endpoint_url: str
 
     @property
-    def client(self) -> dict[str, str]:
-        """The settings that reach it, under the names of `ClientConfig` and of `session.client("dynamodb", …)`."""
+    def client(self) -> dict[str, Any]:
+        """The settings that reach it: `ClientConfig(**server.client)`."""
         return {
             "region_name": "us-east-1",
             "endpoint_url": self.endpoint_url,
@@ -104,7 +104,7 @@ def _serve() -> None:
 
 
 def _answer_one_at_a_time(handler: Any) -> None:
-    """Make conditional writes atomic: moto checks the condition first, and another of its threads may write before it does."""
+    """Make conditional writes atomic: after moto checked a condition, another of its threads may write first."""
     answer, lock = handler.call_action, Lock()
 
     def call_action(self: Any) -> Any:

@@ -83,3 +83,9 @@ async def client(engine: Engine) -> AsyncIterator[Any]:
     """A plain aioboto3 client on the engine, to see what is really stored."""
     async with engine.client() as client:
         yield client
+
+
+@pytest.fixture(params=[True, "aiohttp", False], ids=["protocol", "aiohttp", "sdk"])
+def client_options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Each of our ways to DynamoDB in turn, as settings of `ClientConfig`."""
+    return {"fast_path": request.param}

@@ -6,21 +6,26 @@ that only it can do (a proxy, tracing instrumentation, an event handler, a patch
 """
 
 import asyncio
+import json
+import logging
 from base64 import b64decode, b64encode
 from importlib.metadata import version
 from typing import Any
 
 import orjson
+from aiobotocore.credentials import AioCredentials
 
 from dynadb_async.answers import check_checksum, check_shape
 from dynadb_async.config import ClientConfig
 from dynadb_async.errors import SerializationError
-from dynadb_async.failures import CORRUPT, AttemptFailedError, ConditionFailedError, failure_of_answer
+from dynadb_async.failures import CORRUPT, NOT_BEGUN, AttemptFailedError, ConditionFailedError, failure_of_answer
 from dynadb_async.wire.endpoint import Endpoint, Watch, is_plain_client, verify_of
 from dynadb_async.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
 from dynadb_async.wire.over_aiohttp import AiohttpTransport
 from dynadb_async.wire.over_protocol import ProtocolTransport
-from dynadb_async.wire.signature import Signer
+from dynadb_async.wire.signature import Credentials, Signer
+
+logger = logging.getLogger("dynadb_async")
 
 OK = 200
 USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
@@ -30,11 +35,16 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 
 async def wire_beside(client: Any, credentials: Any, config: ClientConfig) -> "Wire | None":
     """The fast path beside *client*, if there is nothing about it that only it can do."""
-    if not config.fast_path or not is_plain_client(client):
+    try:
+        if not config.fast_path or not is_plain_client(client):
+            return None
+        verify = verify_of(client)
+    except AttributeError:
+        # A release of the SDK that keeps its settings elsewhere.
         return None
     meta = client.meta
     # In a thread: with TLS it reads the certificates of all authorities.
-    endpoint = await asyncio.to_thread(Endpoint.of, meta.endpoint_url, verify_of(client))
+    endpoint = await asyncio.to_thread(Endpoint.of, meta.endpoint_url, verify)
     pace = Pace(config.connect_timeout, config.read_timeout, config.max_pool_connections)
     transport = (AiohttpTransport if config.fast_path == "aiohttp" else ProtocolTransport)(endpoint, pace, USER_AGENT)
     return Wire(client, credentials, Signer(meta.region_name, endpoint.netloc), transport)
@@ -63,11 +73,11 @@ class Wire:
             ConditionFailedError: With the item that is there instead.
         """
         body = encoded(parameters)
-        credentials = await self._credentials.get_frozen_credentials()
-        request = self._signer.signed(credentials, TARGETS[operation], body)
+        request = self._signer.signed(await self._frozen_credentials(until), TARGETS[operation], body)
         try:
             answer = await self._transport.exchange(request, until)
         except UnusualAnswerError:
+            logger.info("%s: no answer in DynamoDB's form; from now on, the ordinary client is used", operation)
             self._is_understood = False
             raise AttemptFailedError(CORRUPT) from None
         check_checksum(answer.checksum, answer.body)
@@ -76,6 +86,19 @@ class Wire:
         decoded: dict[str, Any] = decode(answer.body)
         check_shape(operation, decoded)
         return decoded
+
+    async def _frozen_credentials(self, until: float) -> Credentials:
+        frozen: Credentials
+        if type(self._credentials) is AioCredentials:
+            frozen = await self._credentials.get_frozen_credentials()
+            return frozen
+        try:
+            # Others are fetched now and then, over the network.
+            async with asyncio.timeout_at(until):
+                frozen = await self._credentials.get_frozen_credentials()
+        except TimeoutError:
+            raise AttemptFailedError(NOT_BEGUN) from None
+        return frozen
 
     def abandon(self) -> None:
         """Let go of the connections of an event loop that was closed first."""
@@ -109,13 +132,23 @@ def decode(body: bytes) -> Any:
         AttemptFailedError: It is no JSON.
     """
     try:
-        decoded = orjson.loads(body)
+        decoded = _parsed(body)
         # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked.
         if (b'"B"' in body or b'"BS"' in body) and isinstance(decoded, dict) and isinstance(decoded.get("Item"), dict):
             decoded["Item"] = {name: _with_bytes(value) for name, value in decoded["Item"].items()}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise AttemptFailedError(CORRUPT) from None
     return decoded
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        # Other programs store strings that are no Unicode: a lone surrogate, which Python's parser takes as it is.
+        if b"\\ud" not in body.lower():
+            raise
+    return json.loads(body)
 
 
 def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """The endpoint as an ordinary client has it, and whether there is anything about that client that only it can do."""
 
 import ssl
+from types import FunctionType
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiobotocore.client
 from aiobotocore.client import AioBaseClient
 from aiobotocore.httpsession import AIOHTTPSession
 from attrs import frozen
 from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.utils import get_environ_proxies
 
-# As the SDK defines it. Tracing instrumentation puts its own function in this place.
+# Tracing instrumentation puts its own in this place, perhaps before we are imported, and names it as the SDK's.
 MAKE_API_CALL = AioBaseClient._make_api_call  # noqa: SLF001
+IS_THE_SDKS = type(MAKE_API_CALL) is FunctionType and MAKE_API_CALL.__globals__ is vars(aiobotocore.client)
 
 EVENTS = (
     "provide-client-params",
@@ -29,7 +32,12 @@ EVENTS = (
 )
 OPERATIONS = ("GetItem", "UpdateItem", "DeleteItem")
 METHODS = ("get_item", "update_item", "delete_item", "_make_api_call")
-OURS = ("botocore.", "aiobotocore.", "dynadb_async.")
+
+# Handlers that an ordinary client has. The SDK has others, which answer by themselves (its stub) or change the
+# endpoint (its discovery): those, and all that we do not know, are left to it.
+KNOWN_HANDLERS = ("handlers.", "signers.", "useragent.", "retryhandler.", "retries.")
+KNOWN = ("dynadb_async.", *(f"{package}.{part}" for package in ("botocore", "aiobotocore") for part in KNOWN_HANDLERS))
+KNOWN_BY_NAME = ("block_endpoint_discovery_required_operations",)
 
 # Options of the SDK's that change what is sent, or how, in ways that only the SDK follows.
 FOLLOWED_BY_THE_SDK_ONLY = (
@@ -64,7 +72,7 @@ class Endpoint:
     tls: ssl.SSLContext | None
 
     @classmethod
-    def of(cls, url: str, verify: bool | str | None) -> "Endpoint":
+    def of(cls, url: str, verify: bool | str | None) -> "Endpoint":  # noqa: FBT001 - the SDK's own
         """From a client's endpoint and the SDK's `verify`: True, False, or a file of CA certificates."""
         parts = urlsplit(url)
         is_tls = parts.scheme == "https"
@@ -76,7 +84,7 @@ class Endpoint:
         return cls(host, port, netloc, url, _tls_context(verify) if is_tls else None)
 
 
-def _tls_context(verify: bool | str | None) -> ssl.SSLContext:  # noqa: FBT001
+def _tls_context(verify: bool | str | None) -> ssl.SSLContext:  # noqa: FBT001 - the SDK's own
     # The SDK's own context and bundle, so that both ways trust the same servers.
     context: ssl.SSLContext = create_urllib3_context()
     if verify is False:
@@ -94,7 +102,9 @@ def is_plain_client(client: Any) -> bool:
     meta, parts = client.meta, urlsplit(client.meta.endpoint_url)
     config = meta.config
     return (
-        config.signature_version == "v4"
+        isinstance(client, AioBaseClient)
+        and config.signature_version == "v4"
+        and getattr(config, "account_id_endpoint_mode", None) != "required"
         and parts.scheme in ("http", "https")
         and parts.path in ("", "/")
         and not parts.query
@@ -102,7 +112,7 @@ def is_plain_client(client: Any) -> bool:
         and not any(getattr(config, name, None) for name in FOLLOWED_BY_THE_SDK_ONLY)
         and not set(getattr(config, "connector_args", None) or ()) - {"keepalive_timeout"}
         and getattr(config, "http_session_cls", AIOHTTPSession) is AIOHTTPSession
-        and MAKE_API_CALL.__module__ == "aiobotocore.client"
+        and IS_THE_SDKS
     )
 
 
@@ -120,20 +130,21 @@ class Watch:
         self._attributes = client.__dict__
         self._kind = type(client)
         # Internals of the SDK: where they are missing, the ordinary client is used.
-        self._emitter = getattr(client.meta.events, "_emitter", None)
+        self._emitter: Any = getattr(client.meta.events, "_emitter", None)
         self._seen: Any = None
+        self._is_heard = True
 
     def is_untouched(self) -> bool:
         """Cheap enough to be asked before each operation: a registration replaces the emitter's cache."""
-        if getattr(self._emitter, "_lookup_cache", None) is not self._seen and not self._is_unheard():
+        cache = getattr(self._emitter, "_lookup_cache", None)
+        if cache is not self._seen:
+            self._seen, self._is_heard = cache, self._has_foreign_handlers()
+        if self._is_heard:
             return False
         attributes = self._attributes
         return self._kind._make_api_call is MAKE_API_CALL and not any(name in attributes for name in METHODS)  # noqa: SLF001
 
-    def _is_unheard(self) -> bool:
-        cache = getattr(self._emitter, "_lookup_cache", None)
-        if cache is None:
-            return False
+    def _has_foreign_handlers(self) -> bool:
         try:
             handlers = [
                 handler
@@ -142,13 +153,11 @@ class Watch:
                 for handler in self._emitter._handlers.prefix_search(f"{event}.dynamodb.{operation}")  # noqa: SLF001
             ]
         except AttributeError:
-            return False
-        if all(f"{_module_of(handler)}.".startswith(OURS) for handler in handlers):
-            self._seen = cache
             return True
-        return False
+        return not all(_is_known(handler) for handler in handlers)
 
 
-def _module_of(handler: Any) -> str:
+def _is_known(handler: Any) -> bool:
     handler = getattr(handler, "func", handler)  # a functools.partial
-    return getattr(handler, "__module__", None) or type(handler).__module__
+    module = getattr(handler, "__module__", None) or type(handler).__module__
+    return f"{module}.".startswith(KNOWN) or getattr(handler, "__name__", "") in KNOWN_BY_NAME

@@ -1,6 +1,9 @@
 """What every transport does: one signed request out, one whole answer back."""
 
-from typing import NamedTuple, Protocol
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
 
 from attrs import frozen
 
@@ -66,3 +69,19 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Close all connections."""
         ...
+
+
+def end_abandoned(loop: asyncio.AbstractEventLoop, ends: Iterable[Callable[[], object]]) -> None:
+    """
+    Call *ends*, which close the connections of an event loop that was closed first: it calls nothing any more itself.
+
+    A loop of another kind, which can't be lent a `call_soon`, has closed its sockets itself.
+    """
+    lent: Any = loop
+    with suppress(AttributeError, RuntimeError):
+        lent.call_soon = lambda callback, *args, **_: callback(*args)
+        try:
+            for end in ends:
+                end()
+        finally:
+            del lent.call_soon

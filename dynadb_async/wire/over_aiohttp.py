@@ -2,14 +2,21 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
+from io import BytesIO
+from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
 
 from dynadb_async.failures import BROKEN_OFF, LATE, UNREACHABLE, UNTRUSTED, AttemptFailedError
 from dynadb_async.wire.endpoint import Endpoint
-from dynadb_async.wire.exchange import HttpAnswer, Pace
+from dynadb_async.wire.exchange import HttpAnswer, Pace, end_abandoned
+from dynadb_async.wire.places import Places
 from dynadb_async.wire.signature import CONTENT_TYPE, SignedRequest
+
+# Above that, aiohttp warns that bytes are written in one go, and asks for a file of them.
+LARGE_BODY = 2**20
 
 
 class AiohttpTransport:
@@ -17,7 +24,8 @@ class AiohttpTransport:
 
     def __init__(self, endpoint: Endpoint, pace: Pace, user_agent: str) -> None:
         self._url = endpoint.url
-        self._limit = pace.connect_timeout + pace.read_timeout
+        self._pace = pace
+        self._places = Places(pace.connections)
         self._loop = asyncio.get_running_loop()
         self._constant = {
             "Host": endpoint.netloc,
@@ -25,39 +33,70 @@ class AiohttpTransport:
             "User-Agent": user_agent,
             "Accept-Encoding": "identity",
         }
-        connector = aiohttp.TCPConnector(
-            limit=pace.connections, keepalive_timeout=pace.idle_timeout, ssl=endpoint.tls or True
-        )
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=pace.connect_timeout, sock_read=pace.read_timeout)
+        # `places` limits the connections, since aiohttp can't tell that none was free from that none was to be had.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=pace.idle_timeout, ssl=endpoint.tls or True)
+        timeout = aiohttp.ClientTimeout(total=None, connect=pace.connect_timeout, sock_read=pace.read_timeout)
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("Accept",)
+            connector=connector,
+            timeout=timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept",),
+            auto_decompress=False,
         )
 
     async def exchange(self, request: SignedRequest, until: float) -> HttpAnswer:
         """See `Transport`."""
+        await self._places.take(min(until, self._loop.time() + self._pace.connect_timeout))
+        try:
+            limit = self._loop.time() + self._pace.connect_timeout + self._pace.read_timeout
+            async with asyncio.timeout_at(min(until, limit)):
+                return await self._post(request)
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
+            failure = UNTRUSTED
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, UnicodeError):
+            failure = UNREACHABLE
+        except TimeoutError:
+            failure = LATE
+        except aiohttp.ClientError:
+            failure = BROKEN_OFF
+        finally:
+            self._places.leave()
+        raise AttemptFailedError(failure)
+
+    async def _post(self, request: SignedRequest) -> HttpAnswer:
+        if self._session.closed:
+            raise AttemptFailedError(UNREACHABLE)
         headers = CIMultiDict(self._constant)
         headers["X-Amz-Target"] = request.target
         headers["X-Amz-Date"] = request.date
         headers["Authorization"] = request.authorization
         if request.token:
             headers["X-Amz-Security-Token"] = request.token
-        try:
-            async with (
-                asyncio.timeout_at(min(until, self._loop.time() + self._limit)),
-                self._session.post(self._url, data=request.body, headers=headers, allow_redirects=False) as answer,
-            ):
-                body = await answer.read()
-        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
-            raise AttemptFailedError(UNTRUSTED) from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            raise AttemptFailedError(UNREACHABLE) from None
-        except TimeoutError:
-            raise AttemptFailedError(LATE) from None
-        except aiohttp.ClientError:
-            raise AttemptFailedError(BROKEN_OFF) from None
+        body: Any = request.body if len(request.body) <= LARGE_BODY else BytesIO(request.body)
+        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
+            read = await answer.read()
         found = answer.headers
-        return HttpAnswer(answer.status, found.get("x-amz-crc32"), found.get("x-amzn-RequestId", ""), body)
+        return HttpAnswer(answer.status, found.get("x-amz-crc32"), found.get("x-amzn-RequestId", ""), read)
+
+    def abandon(self) -> None:
+        """See `Transport`."""
+        abandon_session(self._session)
 
     async def close(self) -> None:
         """See `Transport`."""
         await self._session.close()
+
+
+def abandon_session(session: aiohttp.ClientSession) -> None:
+    """
+    Let go of the sockets of *session*, whose event loop was closed.
+
+    No public way leads to them: where a release of aiohttp keeps them elsewhere, Python's own warning remains.
+    """
+    connector: Any = session.connector
+    with suppress(AttributeError):
+        idle, busy = connector._conns, connector._acquired  # noqa: SLF001
+        protocols = {protocol for connections in idle.values() for protocol, _ in connections} | set(busy)
+        end_abandoned(connector._loop, [protocol.abort for protocol in protocols])  # noqa: SLF001
+        idle.clear()
+    session.detach()

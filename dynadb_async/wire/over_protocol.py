@@ -6,62 +6,31 @@ other form ends its connection and is reported as unusual, never guessed at.
 """
 
 import asyncio
-import re
+import select
 import ssl
 from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
 
-from dynadb_async.failures import ALL_BUSY, BROKEN_OFF, LATE, UNREACHABLE, UNTRUSTED, AttemptFailedError, Failure
+from dynadb_async.failures import BROKEN_OFF, LATE, UNREACHABLE, UNTRUSTED, AttemptFailedError
 from dynadb_async.wire.endpoint import Endpoint
-from dynadb_async.wire.exchange import HttpAnswer, Pace, UnusualAnswerError
+from dynadb_async.wire.exchange import HttpAnswer, Pace, UnusualAnswerError, end_abandoned
+from dynadb_async.wire.head import Head
+from dynadb_async.wire.places import Places
 from dynadb_async.wire.signature import CONTENT_TYPE, SignedRequest
 
-STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n]*)?\r\n")
-FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\x00]*?)[ \t]*\r\n")
-
 LARGEST_HEAD = 32 * 1024
-# 400 KB of the shortest values are several times that in JSON.
-LARGEST_BODY = 16 * 1024 * 1024
 FIRST_BUFFER = 16 * 1024
-
-
-class Head:
-    """The status line and header fields of an answer."""
-
-    def __init__(self, raw: bytes) -> None:
-        line = STATUS_LINE.match(raw)
-        if line is None:
-            raise UnusualAnswerError
-        self.status = int(line[1])
-        fields: dict[bytes, bytes] = {}
-        at = line.end()
-        while at < len(raw):
-            field = FIELD.match(raw, at)
-            if field is None:
-                raise UnusualAnswerError
-            name = field[1].lower()
-            # Two lengths, or two of anything that we read, are nobody's honest answer.
-            if name in fields and name in (b"content-length", b"x-amz-crc32", b"connection"):
-                raise UnusualAnswerError
-            fields[name] = field[2]
-            at = field.end()
-        length = fields.get(b"content-length", b"")
-        if not length.isdigit() or b"transfer-encoding" in fields or b"content-encoding" in fields:
-            raise UnusualAnswerError
-        self.length = int(length)
-        if self.length > LARGEST_BODY:
-            raise UnusualAnswerError
-        self.keeps = fields.get(b"connection", b"keep-alive").lower() == b"keep-alive"
-        checksum = fields.get(b"x-amz-crc32")
-        self.checksum = None if checksum is None else checksum.decode("latin-1")
-        self.request_id = fields.get(b"x-amzn-requestid", b"").decode("latin-1")
 
 
 class Connection(asyncio.BufferedProtocol):
     """One connection: one request at a time."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, when_lost: Callable[["Connection"], object]) -> None:
         self._loop = loop
+        self._when_lost = when_lost
         self._transport: asyncio.Transport | None = None
+        self._poll: Any = None
         self._answer: asyncio.Future[HttpAnswer] | None = None
         self._buffer = bytearray(FIRST_BUFFER)
         self._end = 0
@@ -72,12 +41,21 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        socket = transport.get_extra_info("socket")
+        if socket is not None and hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(socket.fileno(), select.POLLIN)
+
+    def eof_received(self) -> None:
+        """The server says no more: from now on nothing may be asked."""
+        self._fail(AttemptFailedError(BROKEN_OFF))
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The connection is no more."""
         self._fail(AttemptFailedError(BROKEN_OFF))
+        self._transport = None
+        self._when_lost(self)
 
     def get_buffer(self, _hint: int) -> memoryview:
         """Where the next bytes go."""
@@ -102,9 +80,12 @@ class Connection(asyncio.BufferedProtocol):
 
     async def exchange(self, request: bytes, until: float) -> HttpAnswer:
         """Send *request*; the whole answer to it."""
-        assert self._transport is not None
+        if self._transport is None or not self.is_usable:
+            # It broke before anything was sent.
+            raise AttemptFailedError(UNREACHABLE)
         self._end, self._head = 0, None
-        self._answer = answer = self._loop.create_future()
+        answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
+        self._answer = answer
         timer = self._loop.call_at(until, self._fail, AttemptFailedError(LATE))
         try:
             self._transport.write(request)
@@ -112,16 +93,27 @@ class Connection(asyncio.BufferedProtocol):
         except BaseException:
             # Cancelled, too: the answer to this request must not be taken for the next one's.
             self.abort()
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # asyncio reports one that nobody looked at
             raise
         finally:
             timer.cancel()
             self._answer = None
+
+    def is_quiet(self) -> bool:
+        """Whether an idle connection can be used: no end and no stray bytes wait behind the event loop's back."""
+        return self.is_usable and (self._poll is None or not self._poll.poll(0))
 
     def abort(self) -> None:
         """Close at once."""
         self.is_usable = False
         if self._transport is not None:
             self._transport.abort()
+
+    def abandon(self) -> None:
+        """Close; who waited for an answer is no more."""
+        self._answer = None
+        self.abort()
 
     def _read_head(self) -> None:
         at = self._buffer.find(b"\r\n\r\n", 0, self._end)
@@ -139,8 +131,10 @@ class Connection(asyncio.BufferedProtocol):
         if self._end > end:
             raise UnusualAnswerError
         body = bytes(memoryview(self._buffer)[self._body_at : end])
-        if not head.keeps:
+        # What was answered before it was sent whole would be read on as the next request.
+        if not head.keeps or (self._transport is not None and self._transport.get_write_buffer_size()):
             self.abort()
+        self._end = 0
         if len(self._buffer) > FIRST_BUFFER:
             self._buffer = bytearray(FIRST_BUFFER)
         if self._answer is not None and not self._answer.done():
@@ -169,41 +163,45 @@ class ProtocolTransport:
             f"POST / HTTP/1.1\r\nHost: {endpoint.netloc}\r\nUser-Agent: {user_agent}\r\n"
             f"Content-Type: {CONTENT_TYPE}\r\nAccept-Encoding: identity\r\n"
         )
+        self._places = Places(pace.connections)
         self._idle: deque[Connection] = deque()
-        self._waiting: deque[asyncio.Future[None]] = deque()
         self._all: set[Connection] = set()
-        self._places = pace.connections
+        self._is_closed = False
 
     async def exchange(self, request: SignedRequest, until: float) -> HttpAnswer:
         """See `Transport`."""
-        token = f"X-Amz-Security-Token: {request.token}\r\n" if request.token else ""
-        head = (
-            f"{self._constant}X-Amz-Target: {request.target}\r\nX-Amz-Date: {request.date}\r\n{token}"
-            f"Authorization: {request.authorization}\r\nContent-Length: {len(request.body)}\r\n\r\n"
-        )
-        if self._places:
-            self._places -= 1
-        else:
-            await self._place(until)
+        await self._places.take(min(until, self._loop.time() + self._pace.connect_timeout))
         try:
             connection = self._last_used() or await self._connected(until)
             until = min(until, self._loop.time() + self._pace.read_timeout)
-            answer = await connection.exchange(head.encode("latin-1") + request.body, until)
+            answer = await connection.exchange(self._encoded(request), until)
             if connection.is_usable:
                 connection.idle_since = self._loop.time()
                 self._idle.append(connection)
             return answer
         finally:
-            self._leave()
+            self._places.leave()
+
+    def abandon(self) -> None:
+        """See `Transport`."""
+        end_abandoned(self._loop, [connection.abandon for connection in self._all])
 
     async def close(self) -> None:
         """See `Transport`."""
+        self._is_closed = True
         for connection in self._all:
             connection.abort()
-        self._idle.clear()
         # Transports close in the next turns of the event loop.
         for _ in range(3):
             await asyncio.sleep(0)
+
+    def _encoded(self, request: SignedRequest) -> bytes:
+        token = f"X-Amz-Security-Token: {request.token}\r\n" if request.token else ""
+        head = (
+            f"{self._constant}X-Amz-Target: {request.target}\r\nX-Amz-Date: {request.date}\r\n{token}"
+            f"Authorization: {request.authorization}\r\nContent-Length: {len(request.body)}\r\n\r\n"
+        )
+        return head.encode() + request.body
 
     def _last_used(self) -> Connection | None:
         oldest = self._loop.time() - self._pace.idle_timeout
@@ -211,45 +209,26 @@ class ProtocolTransport:
             self._idle.popleft().abort()
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_usable:
+            if connection.is_quiet():
                 return connection
+            connection.abort()
         return None
 
     async def _connected(self, until: float) -> Connection:
-        endpoint = self._endpoint
-        failure: Failure
+        endpoint, failure = self._endpoint, UNREACHABLE
         try:
             async with asyncio.timeout_at(min(until, self._loop.time() + self._pace.connect_timeout)):
                 _, connection = await self._loop.create_connection(
-                    lambda: Connection(self._loop), endpoint.host, endpoint.port, ssl=endpoint.tls
+                    lambda: Connection(self._loop, self._all.discard), endpoint.host, endpoint.port, ssl=endpoint.tls
                 )
         except ssl.SSLCertVerificationError:
             failure = UNTRUSTED
-        except (OSError, TimeoutError):
-            failure = UNREACHABLE
+        except (OSError, UnicodeError):  # a time-out is an OSError, a name that is none in the DNS's form the other
+            pass
         else:
-            self._all = {other for other in self._all if other.is_usable} | {connection}
+            if connection.is_usable:
+                self._all.add(connection)
+            if self._is_closed:
+                connection.abort()
             return connection
         raise AttemptFailedError(failure)
-
-    async def _place(self, until: float) -> None:
-        turn = self._loop.create_future()
-        self._waiting.append(turn)
-        try:
-            async with asyncio.timeout_at(min(until, self._loop.time() + self._pace.connect_timeout)):
-                await turn
-        except TimeoutError:
-            raise AttemptFailedError(ALL_BUSY) from None
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        """Hand the place to the one who has waited longest."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._places += 1

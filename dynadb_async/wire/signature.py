@@ -57,7 +57,7 @@ class Signer:
     def __init__(self, region: str, host: str) -> None:
         self._region = region
         self._host = host
-        self._second = 0
+        self._second = -1
         self._date = ""
         self._day = ""
         self._key = b""
