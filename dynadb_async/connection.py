@@ -69,7 +69,8 @@ class Connection:
             pause = attempts.pause_after(failure, loop.time())
             logger.debug("%s: attempt %d failed: %s", operation, attempts.made, failure.code)
             if pause is None:
-                raise error_of(failure, operation, may_have_happened=may_have_happened and operation not in READS)
+                is_unknown = may_have_happened and operation not in READS
+                raise error_of(failure, operation, parameters["TableName"], may_have_happened=is_unknown)
             await asyncio.sleep(pause)
 
     async def _attempt(self, operation: str, parameters: dict[str, Any], until: float) -> tuple[Answer, Failure | None]:

@@ -176,10 +176,10 @@ def failure_of_answer(answer: Mapping[str, Any]) -> Failure:
     return failure
 
 
-def error_of(failure: Failure, operation: str, *, may_have_happened: bool) -> DynaDbError:
-    """The error that a user sees when *operation* is given up for *failure*."""
+def error_of(failure: Failure, operation: str, table: str, *, may_have_happened: bool) -> DynaDbError:
+    """The error that a user sees when *operation* on *table* is given up for *failure*."""
     if failure.code == TABLE_MISSING:
-        return TableNotFoundError("the table does not exist; create it, or set table.create_table_on_init")
+        return TableNotFoundError(f"table {table} does not exist; create it, or set table.create_table_on_init")
     if failure.code == ITEM_TOO_LARGE:
         return ItemTooLargeError("DynamoDB holds the item to be over 400 KB; keep less in it")
     kind: type[RequestError] = RequestError

@@ -200,8 +200,8 @@ def test_what_an_error_of_the_sdk_means(
     failure = failure_of(error)
     assert failure is not None
 
-    read = error_of(failure, "GetItem", may_have_happened=False)
-    write = error_of(failure, "UpdateItem", may_have_happened=failure.may_have_happened)
+    read = error_of(failure, "GetItem", "users", may_have_happened=False)
+    write = error_of(failure, "UpdateItem", "users", may_have_happened=failure.may_have_happened)
 
     assert (type(read), type(write), failure.is_retryable) == (of_read, of_write, is_retryable)
     for shown in (read, write, failure):
@@ -213,7 +213,7 @@ def test_what_an_error_tells() -> None:
     failure = failure_of(refusal("AccessDeniedException"))
     assert failure is not None
 
-    error = error_of(failure, "GetItem", may_have_happened=False)
+    error = error_of(failure, "GetItem", "users", may_have_happened=False)
 
     assert isinstance(error, RequestError)
     assert (error.operation, error.code, error.request_id) == ("GetItem", "AccessDeniedException", "request-1")
@@ -226,7 +226,7 @@ def test_an_unknown_outcome_says_what_to_do() -> None:
     failure = failure_of(TimeoutError())
     assert failure is not None
 
-    assert "repeat it with the same turn_id" in str(error_of(failure, "UpdateItem", may_have_happened=True))
+    assert "repeat it with the same turn_id" in str(error_of(failure, "UpdateItem", "users", may_have_happened=True))
 
 
 @pytest.mark.parametrize("error", [ValueError("ours"), KeyError("ours"), ssl.SSLError("ours"), asyncio.QueueEmpty()])
