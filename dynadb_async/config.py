@@ -202,6 +202,8 @@ class DynamoDbConfig:
             rest, raise at once, overwrite, or merge and ask a function `(path, loaded, ours, theirs) -> value`.
         recent_turns: How many turns an item remembers, by which repeated and overlapping ones are recognised.
         recent_responses: For how many of them the reply is kept too.
+        touch_every: A turn that changed nothing is not written again within this time, if it has no turn id and no
+            history is stored. None: each turn is written. Less than the expiry of sessions and items.
     """
 
     table: TableConfig = field(converter=_table, validator=one_of(TableConfig, str))
@@ -214,6 +216,14 @@ class DynamoDbConfig:
     )
     recent_turns: int = field(default=8, kw_only=True, validator=an_int(1))
     recent_responses: int = field(default=2, kw_only=True, validator=an_int(0))
+    touch_every: timedelta | None = field(default=None, kw_only=True, validator=validation.duration_or_none)
+
+    def __attrs_post_init__(self) -> None:
+        """Check what concerns several settings."""
+        session, ttl = self.stored_elements.session, self.table.ttl
+        limits = {"stored_elements.session.expires_after": session.expires_after} if session else {}
+        limits |= {"table.ttl.after": ttl.after} if ttl else {}
+        validation.check_touch_every(self, self.touch_every, limits)
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:

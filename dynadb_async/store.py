@@ -64,7 +64,10 @@ class Store:
         """
         loaded: Loaded = turn.loaded
         entry = await items.history_entry(self.layout, turn)
-        ours = items.attributes_of_turn(self.layout, turn, entry, self.clock())
+        now = self.clock()
+        ours = items.attributes_of_turn(self.layout, turn, entry, now)
+        if items.is_unchanged(self.layout, turn, ours, now):
+            return
         write = items.new_write_id()
         # A second delivery after a checkpoint alone is no duplicate: the first may never have come to its end.
         recent = items.new_entry(self.layout, write, None if loaded.is_open else turn.turn_id, turn.response)

@@ -169,7 +169,7 @@ class Source:
 def _converted(setting: Setting, value: Any, place: str) -> Any:
     if setting.is_zero_default and not isinstance(value, bool) and value in (None, 0):
         return NOTHING
-    if setting.types != (timedelta,) or isinstance(value, timedelta):
+    if timedelta not in setting.types or isinstance(value, (*setting.types,)):
         return value
     try:
         return timedelta(seconds=math.nan if isinstance(value, bool) else value)

@@ -146,6 +146,9 @@ duration = expected(
     f"a timedelta > 0 of at most {LONGEST_DURATION.days} days",
     lambda value: isinstance(value, timedelta) and timedelta(0) < value <= LONGEST_DURATION,
 )
+duration_or_none = expected(
+    "a timedelta > 0 or None", lambda value: value is None or (isinstance(value, timedelta) and value > timedelta(0))
+)
 table_name = expected("a table's name: 3 to 255 of the characters a-z A-Z 0-9 _ . -", _is_table_name)
 attribute_name = expected("an attribute's name: a str of 1 to 255 bytes", _is_attribute_name)
 # The address may hold somebody's password: it is not shown.
@@ -228,6 +231,13 @@ def check_attributes_differ(made: object, key: str, recent_turns: str, ttl: Any)
             )
             raise wrong(made, problem, *setting.split("."))
         taken[name] = setting
+
+
+def check_touch_every(made: object, touch_every: timedelta | None, limits: Mapping[str, timedelta]) -> None:
+    """A turn that is not written does not put off the expiry of its session or item."""
+    for setting, limit in limits.items():
+        if touch_every is not None and touch_every >= limit:
+            raise wrong(made, f"expected less than {setting}, {limit}, got {shown(touch_every)}", "touch_every")
 
 
 def check_credentials(made: object) -> None:

@@ -5,6 +5,7 @@ from dynadb_async.item.layout import Item, Layout, new_write_id
 from dynadb_async.item.loading import Loaded, turn_from_item
 from dynadb_async.item.recent import checked_turn_id, entry_of_turn, new_entry, recent_turns, stored_response
 from dynadb_async.item.saving import Save, attributes_of_turn, history_entry, item_of_save, parameters_of_update
+from dynadb_async.item.unchanged import is_unchanged
 
 __all__ = [
     "Item",
@@ -15,6 +16,7 @@ __all__ = [
     "checked_turn_id",
     "entry_of_turn",
     "history_entry",
+    "is_unchanged",
     "is_written",
     "item_of_save",
     "merged",
