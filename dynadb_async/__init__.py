@@ -31,6 +31,7 @@ from dynadb_async.errors import (
     UsageError,
     VersionConflictError,
 )
+from dynadb_async.observer import Observer
 from dynadb_async.serializer import AttributeValue, DynamoDbSerializer, Serializer
 from dynadb_async.turn import History, Session, Turn, User
 
@@ -48,6 +49,7 @@ __all__ = [
     "ItemTooLargeError",
     "MalformedItemError",
     "MarshallConfig",
+    "Observer",
     "OnDemand",
     "OutcomeUnknownError",
     "Provisioned",

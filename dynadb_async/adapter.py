@@ -14,6 +14,7 @@ from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import UsageError, VersionConflictError
 from dynadb_async.item import Layout
 from dynadb_async.live import Live
+from dynadb_async.observer import Observer
 from dynadb_async.serializer import DynamoDbSerializer, Serializer
 from dynadb_async.turn import Session, T, Turn
 
@@ -34,6 +35,10 @@ class AsyncDynamoDb(Generic[T]):
                 turn.user.data["name"] = "Ada"
 
     Making one does no I/O. The first use opens the client and waits for the table, creating it if it is missing.
+
+    Attributes:
+        config: The configuration.
+        observer: Hears of each turn and request, if it is set before the first use.
 
     Args:
         config: The configuration, or just the table's name.
@@ -77,6 +82,7 @@ class AsyncDynamoDb(Generic[T]):
         self._layout = Layout(config=self.config, serializer=serializer, user_data=user_data)
         self._session = aioboto3.Session() if aws_session is None else aws_session
         self._clock = clock
+        self.observer: Observer | None = None
         self._live: Live | None = None
         self._is_closed = False
 
@@ -256,7 +262,7 @@ class AsyncDynamoDb(Generic[T]):
             msg = "used after close(); make a new AsyncDynamoDb, or close this one later"
             raise UsageError(msg)
         if live is None:
-            self._live = live = Live.begin(self._layout, self._session, self._clock)
+            self._live = live = Live.begin(self._layout, self._session, self._clock, self.observer)
         if live.loop is not loop:
             msg = "used from a second event loop while the first is alive; make one AsyncDynamoDb for each loop"
             raise UsageError(msg)

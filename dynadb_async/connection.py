@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from dynadb_async.client import SharedClient
 from dynadb_async.config import ClientConfig
 from dynadb_async.failures import NOT_BEGUN, ConditionFailedError, Failure, error_of, failure_of, failure_of_answer
+from dynadb_async.observer import Observer
 from dynadb_async.retry import Attempts, RetryBudget
 
 logger = logging.getLogger("dynadb_async")
@@ -25,6 +26,7 @@ METHODS = {
     "DescribeTimeToLive": "describe_time_to_live",
     "UpdateTimeToLive": "update_time_to_live",
 }
+ITEM_OPERATIONS = {"GetItem", "UpdateItem", "DeleteItem"}
 READS = {"GetItem", "DescribeTable", "DescribeTimeToLive"}
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -37,10 +39,12 @@ class Connection:
 
     Attributes:
         client: What sends the requests.
+        observer: Hears of each request.
         budget: What retries are paid from, by all operations together.
     """
 
     client: SharedClient
+    observer: Observer | None = None
     budget: RetryBudget = field(factory=RetryBudget, init=False)
 
     @property
@@ -59,9 +63,10 @@ class Connection:
         """
         loop = asyncio.get_running_loop()
         attempts = Attempts(self.config.max_attempts, self.budget, until)
+        attempt = self._attempt if self.observer is None else self._observed_attempt
         may_have_happened = False
         while True:
-            answer, failure = await self._attempt(operation, parameters, until)
+            answer, failure = await attempt(operation, parameters, until)
             if failure is None:
                 attempts.succeeded()
                 return answer
@@ -99,3 +104,21 @@ class Connection:
                 raise
             # Raised outside of this handler, for the SDK's own text may show what was sent.
             return {}, failure
+
+    async def _observed_attempt(
+        self, operation: str, parameters: dict[str, Any], until: float
+    ) -> tuple[Answer, Failure | None]:
+        if operation in ITEM_OPERATIONS:
+            parameters = parameters | {"ReturnConsumedCapacity": "TOTAL"}
+        code, units = "Cancelled", 0.0
+        try:
+            answer, failure = await self._attempt(operation, parameters, until)
+            code = "" if failure is None else failure.code
+            units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+        except ConditionFailedError:
+            code = CONDITION_FAILED
+            raise
+        finally:
+            if self.observer is not None:
+                self.observer.attempted(operation, code, units)
+        return answer, failure

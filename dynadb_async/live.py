@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
@@ -13,6 +14,7 @@ from dynadb_async.client import SharedClient
 from dynadb_async.connection import Connection
 from dynadb_async.errors import OutcomeUnknownError, TableNotFoundError, TableNotReadyError, UsageError
 from dynadb_async.item import Item, Layout, checked_turn_id
+from dynadb_async.observer import Observer
 from dynadb_async.queue import Queue
 from dynadb_async.store import Store
 from dynadb_async.table import Table
@@ -71,6 +73,7 @@ class Live:
         table: The table, made ready once.
         queue: One turn of a user at a time.
         store: The items.
+        observer: Hears of turns, loads and saves.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -78,21 +81,25 @@ class Live:
     table: Table
     queue: Queue
     store: Store
+    observer: Observer | None
     is_closed: bool = field(default=False, init=False)
     _busy: int = field(default=0, init=False)
     _idle: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     @classmethod
-    def begin(cls, layout: Layout, session: aioboto3.Session, clock: Callable[[], datetime]) -> Self:
+    def begin(
+        cls, layout: Layout, session: aioboto3.Session, clock: Callable[[], datetime], observer: Observer | None
+    ) -> Self:
         """In the running event loop."""
         config = layout.config
-        connection = Connection(SharedClient(session, config.client))
+        connection = Connection(SharedClient(session, config.client), observer)
         return cls(
             loop=asyncio.get_running_loop(),
             connection=connection,
             table=Table(config.table, connection),
             queue=Queue(config.client.queue_timeout),
             store=Store(connection=connection, layout=layout, clock=clock),
+            observer=observer,
         )
 
     @property
@@ -123,12 +130,25 @@ class Live:
             if not self._busy:
                 self._idle.set()
 
+    def _under_way(self, name: str) -> AbstractContextManager[None]:
+        return self.busy() if self.observer is None else self._observed(name, self.observer)
+
+    @contextlib.contextmanager
+    def _observed(self, name: str, observer: Observer) -> Iterator[None]:
+        with self.busy(), observer.doing(name):
+            yield
+
+    def _noted(self, turn: Turn[Any]) -> Turn[Any]:
+        if turn.is_duplicate and self.observer is not None:
+            self.observer.duplicate()
+        return turn
+
     @contextlib.asynccontextmanager
     async def place(self, user_id: str, io_timeout: float | None) -> AsyncIterator[TimeLeft]:
         """The user's place in the queue, and the time that a turn has."""
         self.store.layout.key(user_id)
         left = self.time_left(io_timeout)
-        with self.busy():
+        with self._under_way("turn"):
             async with self.queue.place(user_id, patience=left.seconds):
                 yield left
 
@@ -142,7 +162,7 @@ class Live:
         checked_turn_id(turn_id)
         if not self.is_enabled:
             return self.store.turn(user_id, None, session=session, turn_id=turn_id)
-        return await self._operate(left, self.store.load, user_id, session, turn_id)
+        return self._noted(await self._operate(left, self.store.load, user_id, session, turn_id))
 
     async def save(self, turn: Turn[Any], left: TimeLeft) -> None:
         """Store the turn, or delete its user, or neither, as the turn wants it."""
@@ -153,6 +173,7 @@ class Live:
                 await self._operate(left, self.store.delete, turn.user.id)
             else:
                 await self._operate(left, self.store.save, turn)
+                self._noted(turn)
         except OutcomeUnknownError as error:
             error.turn_id = turn.turn_id
             raise
@@ -173,7 +194,7 @@ class Live:
         if self.is_closed:
             msg = "closed while a turn was open; close the adapter when no turn is open any more"
             raise UsageError(msg)
-        with self.busy():
+        with self._under_way(operation.__name__):
             if not self.table.is_ready:
                 await self._table_ready(left)
             try:

@@ -1,0 +1,113 @@
+"""
+For aiohttp: the adapter lives as long as the app, and a handler finds its turn on the request.
+
+    async def read(request: web.Request) -> PlatformRequest:
+        return alexa.request_from_json(await request.json())
+
+    async def webhook(request: web.Request) -> web.Response:
+        turn = request[TURN]
+        ...
+
+    app = web.Application(middlewares=[turns(read)])
+    app.cleanup_ctx.append(adapter_context(lambda: AsyncDynamoDb("assistant-users")))
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+try:
+    from aiohttp.web import RequestKey
+except ImportError as _missing:
+    raise ImportError("this needs aiohttp 3.14: pip install 'dynadb-async[aiohttp]'", name="aiohttp") from _missing
+
+from dynadb_async import AsyncDynamoDb, DynaDbError, Session, Turn
+from dynadb_async.http_errors import HTTP_ERRORS, HttpError, http_error
+
+ADAPTER: web.AppKey[AsyncDynamoDb[Any]] = web.AppKey("dynadb_async.adapter", AsyncDynamoDb)
+"""Where the app keeps its adapter: `request.config_dict[ADAPTER]`, in an app within an app as well."""
+
+TURN: RequestKey[Turn[Any]] = RequestKey("dynadb_async.turn", Turn)
+"""Where the middleware puts the request's turn: `request[TURN]`."""
+
+
+class TurnRequest(Protocol):
+    """What a turn needs of a request; the platforms' `PlatformRequest` is one."""
+
+    @property
+    def user_id(self) -> str:
+        """The person."""
+        ...
+
+    @property
+    def session(self) -> Session | None:
+        """The request's own session."""
+        ...
+
+    @property
+    def turn_id(self) -> str | None:
+        """The request's id on its platform."""
+        ...
+
+
+def adapter_context(make: Callable[[], AsyncDynamoDb[Any]]) -> Callable[[web.Application], AsyncIterator[None]]:
+    """For `app.cleanup_ctx`: make and open the adapter when the app starts, and close it when it stops."""
+
+    async def opened(app: web.Application) -> AsyncIterator[None]:
+        async with make() as app[ADAPTER]:
+            yield
+
+    return opened
+
+
+def turns(
+    read: Callable[[web.Request], Awaitable[TurnRequest | None]],
+    *,
+    io_timeout: float | None = None,
+    errors: Mapping[type[DynaDbError], HttpError] = HTTP_ERRORS,
+) -> Middleware:
+    """
+    Make the middleware that opens a turn for each request and saves it before the response starts.
+
+    If the handler raises (a `web.HTTPException`, too), nothing is saved. If the save fails, the response is an error.
+    A handler that sends its response bit by bit opens the turn itself: *read* returns None for it.
+
+    Args:
+        read: What the turn needs of a request; None for a request without a turn.
+        io_timeout: As for `AsyncDynamoDb.turn`.
+        errors: The answers to errors; `HTTP_ERRORS | {VersionConflictError: HttpError(…)}` is how to change one.
+    """
+
+    @web.middleware
+    async def with_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await _response(request, handler, read, io_timeout)
+        except DynaDbError as error:
+            # What has begun can only be broken off: aiohttp does, for an error.
+            found = None if request.writer.output_size else http_error(error, errors)
+            if found is None:
+                raise
+            return web.json_response({"detail": found.detail}, status=found.status, headers=found.headers)
+
+    return with_turn
+
+
+async def _response(
+    request: web.Request,
+    handler: Handler,
+    read: Callable[[web.Request], Awaitable[TurnRequest | None]],
+    io_timeout: float | None,
+) -> web.StreamResponse:
+    """The handler's, once its turn was saved."""
+    is_routed = request.match_info.http_exception is None
+    told = await read(request) if is_routed else None
+    if told is None:
+        return await handler(request)
+    place = request.config_dict[ADAPTER].turn(
+        told.user_id, session=told.session, turn_id=told.turn_id, io_timeout=io_timeout
+    )
+    async with place as turn:
+        request[TURN] = turn
+        return await handler(request)

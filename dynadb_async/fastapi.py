@@ -1,0 +1,121 @@
+"""
+For FastAPI: the adapter lives as long as the app, and a handler is given its turn. Needs `dynadb-async[fastapi]`.
+
+    memory = AppDynamoDb(lambda: AsyncDynamoDb("assistant-users"))
+    app = FastAPI(lifespan=memory.lifespan, exception_handlers=EXCEPTION_HANDLERS)
+
+    async def user_id(body: dict[str, Any]) -> str: ...
+
+    @app.post("/webhook")
+    async def webhook(turn: Annotated[Turn, memory.turn(user_id)]) -> dict[str, Any]: ...
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Generic
+
+from attrs import define, field
+from typing_extensions import TypeVar
+
+try:
+    from fastapi import Depends, FastAPI, Request, Response
+    from fastapi.responses import JSONResponse
+except ImportError as _missing:
+    raise ImportError("this needs FastAPI: pip install 'dynadb-async[fastapi]'", name="fastapi") from _missing
+
+from dynadb_async import AsyncDynamoDb, DynaDbError, Turn
+from dynadb_async.http_errors import http_error
+
+T = TypeVar("T", default=dict[str, Any])
+
+
+async def _nothing() -> None:
+    """Stand in for a dependency that was not given."""
+
+
+@define(eq=False)
+class AppDynamoDb(Generic[T]):
+    """
+    The adapter of an app: made at its first use, opened and closed with the app.
+
+    Attributes:
+        make: Makes the adapter; again after the app was stopped, as a test client does.
+    """
+
+    make: Callable[[], AsyncDynamoDb[T]]
+    _adapter: AsyncDynamoDb[T] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def adapter(self) -> AsyncDynamoDb[T]:
+        """The adapter. Without a lifespan (Lambda, a test client without `with`) the first turn opens it."""
+        if self._adapter is None:
+            self._adapter = self.make()
+        return self._adapter
+
+    @asynccontextmanager
+    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        """
+        Open the adapter before the first request and close it after the last one.
+
+        It is `FastAPI(lifespan=…)` as it is, or one of several context managers within a lifespan of your own.
+
+        Raises:
+            DynaDbError: As `AsyncDynamoDb.open`; the app then does not start.
+        """
+        adapter = self.adapter
+        try:
+            await adapter.open()
+            yield
+        finally:
+            self._adapter = None
+            await adapter.close()
+
+    def turn(
+        self,
+        user_id: Callable[..., Any],
+        *,
+        session: Callable[..., Any] = _nothing,
+        turn_id: Callable[..., Any] = _nothing,
+        io_timeout: float | None = None,
+    ) -> Any:
+        """
+        Hand the handler its turn, as `Annotated[Turn, memory.turn(user_id)]`; it is saved before the reply leaves.
+
+        If the handler raises (an HTTPException, too), or its reply does not validate, nothing is saved. If the save
+        fails, the reply is an error. A streamed reply begins after the save: open its turn within the stream.
+
+        Args:
+            user_id: A dependency that returns the user id.
+            session: A dependency that returns the request's `Session`, or None.
+            turn_id: A dependency that returns the request's id on its platform, or None.
+            io_timeout: As for `AsyncDynamoDb.turn`.
+        """
+
+        async def opened(
+            user_id: Annotated[Any, Depends(user_id)],
+            session: Annotated[Any, Depends(session)],
+            turn_id: Annotated[Any, Depends(turn_id)],
+        ) -> AsyncIterator[Turn[T]]:
+            place = self.adapter.turn(user_id, session=session, turn_id=turn_id, io_timeout=io_timeout)
+            async with place as turn:
+                yield turn
+
+        # By default FastAPI ends a dependency after the reply was sent: too late to say that the save failed.
+        return Depends(opened, scope="function")
+
+
+async def _answer(_request: Request, error: DynaDbError) -> Response:
+    found = http_error(error)
+    if found is None:
+        raise error
+    return JSONResponse({"detail": found.detail}, found.status, dict(found.headers))
+
+
+ExceptionHandler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], ExceptionHandler] = {DynaDbError: _answer}
+"""
+For `FastAPI(exception_handlers=…)`: throttled or out of time is 503 with Retry-After, a conflict 409, a bad id 422.
+
+A handler of yours for the same error takes its place: `EXCEPTION_HANDLERS | {VersionConflictError: mine}`.
+"""

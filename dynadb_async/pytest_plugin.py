@@ -1,0 +1,48 @@
+"""
+Fixtures for whoever tests an app that uses this package; pytest finds them by itself. Needs `dynadb-async[testing]`.
+
+    async def test_visits_are_counted(dynadb: AsyncDynamoDb) -> None: ...
+
+Each pytest run in an environment with this package imports this file: what only a fixture needs is imported by it.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig
+from dynadb_async.testing import LocalServer, local_server
+
+
+@pytest.fixture(scope="session")
+def dynadb_server() -> Iterator[LocalServer]:
+    """A DynamoDB API on this machine: one for the whole run, or for each worker of pytest-xdist."""
+    with local_server() as server:
+        yield server
+
+
+@pytest.fixture
+def dynadb_config(dynadb_server: LocalServer) -> DynamoDbConfig:
+    """The settings of `dynadb`: a table of the test's own on `dynadb_server`. Override it to store more than that."""
+    settings: dict[str, Any] = dynadb_server.client
+    return DynamoDbConfig(f"test-{uuid4().hex}", client=ClientConfig(**settings))
+
+
+if find_spec("pytest_asyncio") is not None:
+    import pytest_asyncio
+
+    @pytest_asyncio.fixture(name="dynadb")
+    async def open_adapter(dynadb_config: DynamoDbConfig) -> AsyncIterator[AsyncDynamoDb[dict[str, Any]]]:
+        """Give an adapter on the table of `dynadb_config`: open, in the test's own event loop, and closed after it."""
+        async with AsyncDynamoDb(dynadb_config) as adapter:
+            yield adapter
+
+else:
+
+    @pytest.fixture(name="dynadb")
+    def no_adapter() -> None:
+        """Tell what is missing."""
+        raise ImportError("the fixture dynadb needs pytest-asyncio: pip install 'dynadb-async[testing]'")

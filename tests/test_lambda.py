@@ -1,0 +1,114 @@
+"""The Lambda examples, each in a process as Lambda starts one, behind TLS."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engines import Engine
+from tests.tables import Table, new_table
+from tests.tls import TlsTerminator, certificate
+
+INVOCATIONS = 20
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb_local: Engine) -> Iterator[Table]:
+    """A table on DynamoDB Local, which, unlike moto, keeps connections open."""
+    with new_table(dynamodb_local) as table:
+        yield table
+
+
+@pytest.fixture
+async def tls(table: Table, tmp_path: Path) -> AsyncIterator[TlsTerminator]:
+    """TLS in front of the table's engine."""
+    async with TlsTerminator(table.engine.endpoint_url, certificate(tmp_path)) as tls:
+        yield tls
+
+
+async def invoked(module: str, events: list[dict[str, Any]], table: Table, tls: TlsTerminator, **more: str) -> Any:
+    """What a process of *module* said and how long it took."""
+    settings = table.engine.client_settings | {"endpoint_url": tls.url, "verify": str(tls.certificate)}
+    environment = {f"DYNADB_CLIENT__{name.upper()}": value for name, value in settings.items()}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.lambda_process", module),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment, "DYNADB_CLIENT__READ_TIMEOUT": "2", "DYNADB_TABLE__NAME": table.name, **more},
+    )
+    said, _ = await process.communicate("\n".join(map(json.dumps, events)).encode())
+    assert process.returncode == 0
+    return json.loads(said)
+
+
+def alexa_event(number: int) -> dict[str, Any]:
+    """A launch of the skill."""
+    return {
+        "version": "1.0",
+        "session": {"new": True, "sessionId": f"session-{number}", "user": {"userId": "alexa-user"}},
+        "context": {"System": {"user": {"userId": "alexa-user"}}},
+        "request": {"type": "LaunchRequest", "requestId": f"request-{number}", "locale": "en-GB"},
+    }
+
+
+def http_event(number: int) -> dict[str, Any]:
+    """A call of a function URL."""
+    return {
+        "version": "2.0",
+        "rawPath": "/chat",
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", "host": "example.org"},
+        "requestContext": {
+            "http": {"method": "POST", "path": "/chat", "sourceIp": "192.0.2.1", "protocol": "HTTP/1.1"},
+            "stage": "$default",
+        },
+        "body": json.dumps({"user": "http-user", "id": f"message-{number}", "text": "Hello"}),
+        "isBase64Encoded": False,
+    }
+
+
+def alexa_text(answer: dict[str, Any]) -> Any:
+    """What Alexa says."""
+    return answer["response"]["outputSpeech"]["text"]
+
+
+def http_text(answer: dict[str, Any]) -> Any:
+    """What the chat shows."""
+    return json.loads(answer["body"])["text"]
+
+
+@pytest.mark.parametrize(
+    ("module", "event", "text"),
+    [("examples.lambda_handler", alexa_event, alexa_text), ("examples.lambda_mangum", http_event, http_text)],
+)
+async def test_one_connection_serves_all_invocations(
+    table: Table, tls: TlsTerminator, module: str, event: Any, text: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty invocations of one process make one TLS connection, and each turn is counted once."""
+    events = [event(number) for number in range(INVOCATIONS)]
+
+    said = await invoked(module, [*events, events[-1]], table, tls)
+
+    expected = [f"This is visit {number}." for number in range(1, INVOCATIONS + 1)]
+    assert [text(answer) for answer in said["answers"]] == [*expected, expected[-1]]
+    assert tls.connections == 1
+    first, *warm = said["invocations"]
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{module}: {tls.connections} connection for {INVOCATIONS} invocations; start {said['start']} ms, "
+            f"first {first} ms, then {sorted(warm)[len(warm) // 2]} ms (median)\n"
+        )
+
+
+async def test_looking_after_the_table_costs_one_connection_at_most(table: Table, tls: TlsTerminator) -> None:
+    """DescribeTable goes through the SDK's client, items around it: that may be a second connection, once."""
+    events = [alexa_event(number) for number in range(3)]
+
+    await invoked("examples.lambda_handler", events, table, tls, DYNADB_TABLE__CREATE_TABLE_ON_INIT="true")
+
+    assert tls.connections <= 2

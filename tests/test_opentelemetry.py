@@ -1,0 +1,192 @@
+"""What is traced and counted, and what is not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry.instrumentation.botocore import AiobotocoreInstrumentor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from dynadb_async import AsyncDynamoDb, ThrottledError, Turn, VersionConflictError
+from dynadb_async.opentelemetry import instrument
+from tests.engines import Engine
+from tests.proxy import Fault, FaultProxy, script
+from tests.tables import Table, new_table
+
+SECRET = "a person's own words"
+
+
+class Telemetry:
+    """What was exported, of one adapter and of what else uses its providers."""
+
+    def __init__(self) -> None:
+        self.exporter, self.reader = InMemorySpanExporter(), InMemoryMetricReader()
+        self.tracer_provider, self.meter_provider = TracerProvider(), MeterProvider([self.reader])
+        self.tracer_provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+
+    def observed(self, db: AsyncDynamoDb[Any]) -> AsyncDynamoDb[Any]:
+        """The same adapter, instrumented."""
+        instrument(db, tracer_provider=self.tracer_provider, meter_provider=self.meter_provider)
+        return db
+
+    def spans(self) -> list[ReadableSpan]:
+        """In the order in which they ended."""
+        return list(self.exporter.get_finished_spans())
+
+    def parents(self) -> list[tuple[str, str | None]]:
+        """Each span's name and that of the span around it."""
+        names = {span.context.span_id: span.name for span in self.spans() if span.context}
+        return [(span.name, names[span.parent.span_id] if span.parent else None) for span in self.spans()]
+
+    def metrics(self) -> dict[str, dict[tuple[str, ...], Any]]:
+        """The data points of each metric, by the values of their attributes."""
+        data: Any = self.reader.get_metrics_data()
+        found = [
+            metric for resource in data.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics
+        ]
+        return {metric.name: {_key(point): _value(point) for point in metric.data.data_points} for metric in found}
+
+
+def _key(point: Any) -> tuple[str, ...]:
+    return tuple(str(point.attributes[name]) for name in sorted(point.attributes))
+
+
+def _value(point: Any) -> Any:
+    return point.count if hasattr(point, "count") else point.value
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    """Exporters of the test's own."""
+    return Telemetry()
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb_local: Engine) -> Iterator[Table]:
+    """A table on the engine that charges as DynamoDB does."""
+    with new_table(dynamodb_local) as table:
+        yield table
+
+
+async def visit(db: AsyncDynamoDb[Any], user_id: str, **options: Any) -> None:
+    """One turn."""
+    async with db.turn(user_id, **options) as turn:
+        turn.user.data["visits"] = turn.user.data.get("visits", 0) + 1
+
+
+async def test_load_and_save_are_spans_within_the_turn(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """And the handler's own spans are, too."""
+    tracer = telemetry.tracer_provider.get_tracer("app")
+    async with telemetry.observed(table.adapter()) as db, db.turn(table_name):
+        with tracer.start_as_current_span("handler"):
+            pass
+
+    turn = "dynadb.turn"
+    assert telemetry.parents() == [("dynadb.load", turn), ("handler", turn), ("dynadb.save", turn), (turn, None)]
+
+
+async def test_durations_requests_and_costs_are_measured(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """A turn is one consistent read of a unit, and one write of a unit."""
+    async with telemetry.observed(table.adapter()) as db:
+        await visit(db, table_name)
+
+    metrics = telemetry.metrics()
+    assert metrics["dynadb.duration"] == {("turn",): 1, ("load",): 1, ("save",): 1}
+    requests = {name: count for name, count in metrics["dynadb.attempts"].items() if "Table" not in name[0]}
+    assert requests == {("GetItem",): 1, ("UpdateItem",): 1}
+    assert metrics["dynadb.consumed_capacity"] == {("GetItem",): 1.0, ("UpdateItem",): 1.0}
+
+
+async def test_conflicts_and_duplicates_are_counted(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """A save that met another turn's, and a turn that came again."""
+    async with telemetry.observed(table.adapter()) as db, telemetry.observed(table.adapter()) as other:
+        turn = await db.load(table_name, turn_id="t-1")
+        turn.user.data["visits"] = 1
+        await visit(other, table_name, turn_id="t-2")
+        with pytest.raises(VersionConflictError):
+            await db.save(turn)
+        await visit(db, table_name, turn_id="t-2")
+
+    metrics = telemetry.metrics()
+    assert metrics["dynadb.conflicts"] == {(): 1}
+    assert metrics["dynadb.duplicates"] == {(): 1}
+    assert metrics["dynadb.duration"]["save", "VersionConflictError"] == 1
+
+
+async def test_each_attempt_is_counted(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """Those that failed with their reason, and as events of the operation's span."""
+    async with FaultProxy(table.engine, script(*[Fault.THROTTLE] * 2, operations=["UpdateItem"])) as proxy:
+        config = table.config(client=proxy.client_settings)
+        async with telemetry.observed(table.adapter(config=config)) as db:
+            await visit(db, table_name)
+
+    attempts = telemetry.metrics()["dynadb.attempts"]
+    assert attempts["UpdateItem", "ProvisionedThroughputExceededException"] == 2
+    assert attempts["UpdateItem",] == 1
+    save = next(span for span in telemetry.spans() if span.name == "dynadb.save")
+    assert [event.name for event in save.events] == ["dynadb.attempt_failed"] * 2
+
+
+async def test_a_failure_is_the_spans_status(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """By its type, on the span that failed and on the turn's."""
+    async with FaultProxy(table.engine, script(*[Fault.THROTTLE] * 9, operations=["UpdateItem"])) as proxy:
+        config = table.config(client=proxy.client_settings | {"operation_timeout": 0.3})
+        async with telemetry.observed(table.adapter(config=config)) as db:
+            with pytest.raises(ThrottledError):
+                await visit(db, table_name)
+
+    failed = {span.name: (span.attributes or {}).get("error.type") for span in telemetry.spans()}
+    assert failed == {"dynadb.load": None, "dynadb.save": "ThrottledError", "dynadb.turn": "ThrottledError"}
+
+
+async def test_no_user_and_no_word_is_told(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """Neither of what is stored, nor of what a handler raises."""
+
+    async def fail(turn: Turn[Any]) -> None:
+        turn.user.data["word"] = SECRET
+        await db.save(turn)
+        raise ValueError(SECRET)
+
+    async with telemetry.observed(table.adapter()) as db:
+        with pytest.raises(ValueError, match=SECRET):
+            await db.handle(table_name, fail)
+
+    told = "".join(span.to_json() for span in telemetry.spans()) + str(telemetry.reader.get_metrics_data())
+    assert table_name not in told
+    assert SECRET not in told
+
+
+async def test_the_sdks_own_spans_are_seen_within_ours(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """Where OpenTelemetry traces aiobotocore, its spans are there, and within load and save."""
+    instrumentor = AiobotocoreInstrumentor()
+    instrumentor.instrument(tracer_provider=telemetry.tracer_provider, meter_provider=telemetry.meter_provider)
+    try:
+        async with telemetry.observed(table.adapter()) as db:
+            await visit(db, table_name)
+    finally:
+        instrumentor.uninstrument()
+
+    within = [(name, around) for name, around in telemetry.parents() if around in ("dynadb.load", "dynadb.save")]
+    assert [around for _, around in within if "Item" in _] == ["dynadb.load", "dynadb.save"]
+
+
+def test_who_does_not_switch_it_on_pays_nothing() -> None:
+    """OpenTelemetry is not even imported."""
+    program = "import sys, dynadb_async; sys.exit('opentelemetry' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_without_opentelemetry_the_error_names_the_extra() -> None:
+    """Whoever lacks the API is told what to install."""
+    program = "import sys; sys.modules['opentelemetry'] = None; import dynadb_async.opentelemetry"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert ended.stderr.splitlines()[-1].endswith("pip install 'dynadb-async[opentelemetry]'")

@@ -1,0 +1,88 @@
+"""The fixtures as a user's own test run has them."""
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+# Every warning is an error; pytest-asyncio warns where this is left to its default.
+STRICT = ["-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
+
+TESTS = """
+import pytest
+
+SEEN = set()
+
+{mark}
+@pytest.mark.parametrize("n", [1, 2])
+async def test_visits(dynadb, dynadb_config, dynadb_server, n):
+    async with dynadb.turn("user-1") as turn:
+        assert turn.user.is_new
+        turn.user.data["n"] = n
+    assert (await dynadb.export("user-1"))["user"]["data"] == {{"n": n}}
+    assert dynadb.config is dynadb_config
+    SEEN.add((dynadb_server.endpoint_url, dynadb_config.table.name))
+
+def test_one_server_and_two_tables():
+    servers, tables = zip(*SEEN)
+    assert (len(set(servers)), len(set(tables))) == (1, 2)
+"""
+
+OVERRIDDEN = """
+import attrs, pytest
+from dynadb_async import StoredElements
+
+@pytest.fixture
+def dynadb_config(dynadb_config):
+    return attrs.evolve(dynadb_config, stored_elements=StoredElements(history=True))
+
+async def test_history_is_kept(dynadb):
+    for said in ("Hello", "Bye"):
+        async with dynadb.turn("user-1") as turn:
+            turn.output = said
+    assert (await dynadb.load("user-1")).history.prev == {"output": "Bye"}
+"""
+
+
+@pytest.mark.parametrize(("mode", "mark"), [("auto", ""), ("strict", "@pytest.mark.asyncio")])
+def test_an_open_adapter_on_a_table_of_its_own(pytester: pytest.Pytester, mode: str, mark: str) -> None:
+    """In both modes of pytest-asyncio: one server for the run, one table for each test, and no warning of a leak."""
+    pytester.makepyfile(TESTS.format(mark=mark))
+
+    run = pytester.runpytest_subprocess(*STRICT, "-o", f"asyncio_mode={mode}")
+
+    run.assert_outcomes(passed=3)
+
+
+def test_the_settings_can_be_overridden(pytester: pytest.Pytester) -> None:
+    """A fixture `dynadb_config` of the user's own builds upon ours."""
+    pytester.makepyfile(OVERRIDDEN)
+
+    pytester.runpytest_subprocess("-o", "asyncio_mode=auto").assert_outcomes(passed=1)
+
+
+def test_a_run_that_uses_no_fixture_starts_nothing(pytester: pytest.Pytester) -> None:
+    """Without our fixtures there is neither a server nor its imports."""
+    pytester.makepyfile("import sys\ndef test_it(): assert 'moto' not in sys.modules")
+
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_without_pytest_asyncio_the_error_names_the_extra(pytester: pytest.Pytester) -> None:
+    """Whoever has pytest alone is told what to install, and only if a fixture needs it."""
+    pytester.makeconftest("""
+        import sys
+        sys.modules["pytest_asyncio"] = None
+        for name in [name for name in sys.modules if name.startswith("dynadb_async.pytest")]:
+            del sys.modules[name]
+        import importlib.util
+        importlib.util.find_spec = lambda name, found=importlib.util.find_spec: (
+            None if name == "pytest_asyncio" else found(name)
+        )
+        from dynadb_async.pytest_plugin import no_adapter
+    """)
+    pytester.makepyfile("def test_it(dynadb): pass\n\ndef test_other(): pass")
+
+    run = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:dynadb_async")
+
+    run.assert_outcomes(passed=1, errors=1)
+    run.stdout.fnmatch_lines(["*ImportError: the fixture dynadb needs pytest-asyncio: *dynadb-async?testing?*"])
