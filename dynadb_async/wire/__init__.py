@@ -169,7 +169,7 @@ def _refusal(answer: HttpAnswer) -> Exception:
     """What an error answer says, as the SDK would read it."""
     try:
         said = decode(answer.body)
-        code = str(said["__type"]).rpartition("#")[2]
+        code = str(said["__type"]).partition(":")[0].rpartition("#")[2]
         message = said.get("message", said.get("Message", ""))
     except (AttemptFailedError, TypeError, KeyError, AttributeError):
         code, message, said = str(answer.status), "", {}

@@ -12,9 +12,19 @@ from attrs import frozen
 from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.utils import get_environ_proxies
 
-# Tracing instrumentation puts its own in this place, perhaps before we are imported, and names it as the SDK's.
+
+def _is_the_sdks(function: Any) -> bool:
+    """Tracing instrumentation puts its own in a function's place, perhaps before we are imported, and with its name."""
+    while type(function) is FunctionType and function.__globals__["__name__"].startswith(("botocore.", "aiobotocore.")):
+        inner = getattr(function, "__wrapped__", None)
+        if inner is None:
+            return function.__globals__ is vars(aiobotocore.client)
+        function = inner
+    return False
+
+
 MAKE_API_CALL = AioBaseClient._make_api_call  # noqa: SLF001
-IS_THE_SDKS = type(MAKE_API_CALL) is FunctionType and MAKE_API_CALL.__globals__ is vars(aiobotocore.client)
+IS_THE_SDKS = _is_the_sdks(MAKE_API_CALL)
 
 EVENTS = (
     "provide-client-params",

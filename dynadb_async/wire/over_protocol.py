@@ -51,21 +51,21 @@ class Connection(asyncio.BufferedProtocol):
         """The server says no more: from now on nothing may be asked."""
         self._fail(AttemptFailedError(BROKEN_OFF))
 
-    def connection_lost(self, _error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """The connection is no more."""
         self._fail(AttemptFailedError(BROKEN_OFF))
         self._transport = None
         self._when_lost(self)
 
-    def get_buffer(self, _hint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
         """Where the next bytes go."""
         if self._end == len(self._buffer):
             self._grow(2 * self._end)
         return memoryview(self._buffer)[self._end :]
 
-    def buffer_updated(self, count: int) -> None:
-        """*count* bytes came."""
-        self._end += count
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes came."""
+        self._end += nbytes
         if self._answer is None or self._answer.done():
             # Nobody asked for anything.
             self._fail(UnusualAnswerError())
