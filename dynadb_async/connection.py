@@ -12,6 +12,7 @@ from dynadb_async.config import ClientConfig
 from dynadb_async.failures import NOT_BEGUN, ConditionFailedError, Failure, error_of, failure_of, failure_of_answer
 from dynadb_async.observer import Observer
 from dynadb_async.retry import Attempts, RetryBudget
+from dynadb_async.wire.request import Request
 
 logger = logging.getLogger("dynadb_async")
 
@@ -61,38 +62,50 @@ class Connection:
             TableNotFoundError: There is no such table.
             RequestError: Refused, or given up by the time *until*, on the event loop's clock.
         """
-        loop = asyncio.get_running_loop()
+        if self.observer is not None and operation in ITEM_OPERATIONS:
+            parameters = parameters | {"ReturnConsumedCapacity": "TOTAL"}
+        request = Request(operation, parameters)
+        del parameters  # as the request's, they are let go once they are encoded
         attempts = Attempts(self.config.max_attempts, self.budget, until)
-        attempt = self._attempt if self.observer is None else self._observed_attempt
         may_have_happened = False
         while True:
-            answer, failure = await attempt(operation, parameters, until)
+            answer, failure = await self._observed_attempt(request, until)
             if failure is None:
                 attempts.succeeded()
                 return answer
             may_have_happened |= failure.may_have_happened
-            pause = attempts.pause_after(failure, loop.time())
+            pause = attempts.pause_after(failure, asyncio.get_running_loop().time())
             logger.debug("%s: attempt %d failed: %s", operation, attempts.made, failure.code)
             if pause is None:
                 is_unknown = may_have_happened and operation not in READS
-                raise error_of(failure, operation, parameters["TableName"], may_have_happened=is_unknown)
+                raise error_of(failure, operation, request.table, may_have_happened=is_unknown)
             await asyncio.sleep(pause)
 
-    async def _attempt(self, operation: str, parameters: dict[str, Any], until: float) -> tuple[Answer, Failure | None]:
-        now = asyncio.get_running_loop().time()
-        if now >= until:
-            return {}, NOT_BEGUN
-        limit = min(until, now + self.config.connect_timeout + self.config.read_timeout)
+    async def _observed_attempt(self, request: Request, until: float) -> tuple[Answer, Failure | None]:
+        if self.observer is None:
+            return await self._attempt(request, until)
+        code, units = "Cancelled", 0.0
         try:
-            if self.client.sdk is None:
-                async with asyncio.timeout_at(until):
-                    await self.client.open()
+            answer, failure = await self._attempt(request, until)
+            code = "" if failure is None else failure.code
+            units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+        except ConditionFailedError:
+            code = CONDITION_FAILED
+            raise
+        finally:
+            self.observer.attempted(request.operation, code, units)
+        return answer, failure
+
+    async def _attempt(self, request: Request, until: float) -> tuple[Answer, Failure | None]:
+        if asyncio.get_running_loop().time() >= until:
+            return {}, NOT_BEGUN
+        try:
+            if self.client.sdk is None and not await self._opened(until):
+                return {}, NOT_BEGUN
             wire = self.client.wire
-            if wire is not None and wire.takes(operation):
-                return await wire.call(operation, parameters, until), None
-            # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
-            async with asyncio.timeout_at(limit):
-                return await getattr(self.client.sdk, METHODS[operation])(**parameters), None
+            if wire is not None and wire.takes(request.operation):
+                return await wire.call(request, until), None
+            return await self._call_sdk(request, until), None
         except ClientError as error:
             answer: Answer = dict(error.response)
             if answer["Error"].get("Code") == CONDITION_FAILED:
@@ -105,20 +118,20 @@ class Connection:
             # Raised outside of this handler, for the SDK's own text may show what was sent.
             return {}, failure
 
-    async def _observed_attempt(
-        self, operation: str, parameters: dict[str, Any], until: float
-    ) -> tuple[Answer, Failure | None]:
-        if operation in ITEM_OPERATIONS:
-            parameters = parameters | {"ReturnConsumedCapacity": "TOTAL"}
-        code, units = "Cancelled", 0.0
+    async def _opened(self, until: float) -> bool:
+        """Open the client; False if the time was up before that was done."""
         try:
-            answer, failure = await self._attempt(operation, parameters, until)
-            code = "" if failure is None else failure.code
-            units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
-        except ConditionFailedError:
-            code = CONDITION_FAILED
-            raise
-        finally:
-            if self.observer is not None:
-                self.observer.attempted(operation, code, units)
-        return answer, failure
+            async with asyncio.timeout_at(until) as limit:
+                await self.client.open()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return False
+        return True
+
+    async def _call_sdk(self, request: Request, until: float) -> Answer:
+        limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
+        # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
+        async with asyncio.timeout_at(min(limit, until)):
+            answer: Answer = await getattr(self.client.sdk, METHODS[request.operation])(**request.parameters)
+        return answer

@@ -43,7 +43,8 @@ class Attempts:
     The attempts of one operation.
 
     Attributes:
-        limit: How many there may be. A throttled one counts half: it is cheap, and surely did nothing.
+        limit: How many there may be. Only one that waited in vain counts whole; a refusal, or a lost connection, is
+            told at once, and counts half: the time that is left is worth more attempts.
         budget: What retries are paid from.
         until: The end of the operation's time.
     """
@@ -58,7 +59,7 @@ class Attempts:
     def pause_after(self, failure: Failure, now: float) -> float | None:
         """How many seconds to wait before the next attempt; None to give up."""
         self.made += 1
-        self.used += 0.5 if failure.is_throttled else 1
+        self.used += 1 if failure.is_late else 0.5
         if not failure.is_retryable or self.limit == 1 or self.used >= self.limit:
             return None
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.made - 1))

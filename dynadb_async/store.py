@@ -4,14 +4,38 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from dynadb_async import item as items
 from dynadb_async.connection import Connection
 from dynadb_async.errors import VersionConflictError
 from dynadb_async.failures import ConditionFailedError
-from dynadb_async.item import Item, Layout, Loaded, Save
+from dynadb_async.item import Item, Layout, Loaded, Snapshot
+from dynadb_async.item.recent import Entry, write_of
 from dynadb_async.turn import Session, Turn
+
+
+@define(kw_only=True)
+class Attempt:
+    """
+    One attempt to store a turn.
+
+    Attributes:
+        entry: What it adds to the recent turns; the same for all attempts of a save, as its write id names the save.
+        ours: What the turn itself holds, the base of a later merge.
+        written: What is written, which may have another turn's changes in it.
+        parameters: The UpdateItem call, until it is taken.
+    """
+
+    entry: Entry
+    ours: Snapshot
+    written: Snapshot
+    parameters: dict[str, Any]
+
+    def take_parameters(self) -> dict[str, Any]:
+        """The call, which is then the connection's alone, to be let go once it is encoded."""
+        parameters, self.parameters = self.parameters, {}
+        return parameters
 
 
 @frozen(kw_only=True)
@@ -62,41 +86,68 @@ class Store:
             VersionConflictError: Another turn changed the same thing, or the user was deleted.
             OutcomeUnknownError: The write may or may not have happened.
         """
-        loaded: Loaded = turn.loaded
         entry = await items.history_entry(self.layout, turn)
+        attempt = self._first_attempt(turn, entry)
+        while attempt is not None:
+            try:
+                await self.connection.call("UpdateItem", attempt.take_parameters(), until=until)
+            except ConditionFailedError as refused:
+                # dynalite, for one, does not send the item along.
+                current = refused.item or await self.read(turn.user.id, until=until)
+                attempt = self._next_attempt(turn, attempt, current)
+            else:
+                self._saved(turn, attempt, None)
+                return
+
+    def _first_attempt(self, turn: Turn[Any], entry: dict[str, Any] | None) -> Attempt | None:
+        loaded: Loaded = turn.loaded
         now = self.clock()
         ours = items.attributes_of_turn(self.layout, turn, entry, now)
         if items.is_unchanged(self.layout, turn, ours, now):
-            return
-        write = items.new_write_id()
+            return None
         # A second delivery after a checkpoint alone is no duplicate: the first may never have come to its end.
-        recent = items.new_entry(self.layout, write, None if loaded.is_open else turn.turn_id, turn.response)
-        attributes = ours
+        turn_id = None if loaded.is_open else turn.turn_id
+        recent = items.new_entry(self.layout, items.new_write_id(), turn_id, turn.response)
         if loaded.is_merged and loaded.stored is not None:
-            attributes = items.rebased(self.layout, ours, loaded, loaded.stored)
-        while True:
-            save = Save(attributes=attributes, entry=recent)
-            stored = items.item_of_save(self.layout, save, loaded, self.clock())
-            loaded.attempts[write] = ours
-            current = await self._written(turn, stored, until)
-            if current is stored or (current is not None and items.is_written(self.layout, current, write)):
-                loaded.saved(write, ours, current, is_merged=attributes is not ours or current is not stored)
-                return
-            if current is not None and self._is_duplicate(turn, current):
-                return
-            attributes = self._rebased(ours, loaded, current)
+            merged = items.rebased(self.layout, ours, loaded, loaded.stored.item())
+            return self._attempt(turn, merged, recent, Snapshot.of(self.layout, ours))
+        return self._attempt(turn, ours, recent, None)
 
-    async def _written(self, turn: Turn[Any], stored: Item, until: float) -> Item | None:
-        """*stored* if it was written, else what is there instead."""
-        parameters = items.parameters_of_update(self.layout, stored, turn.loaded, turn.user.id)
-        try:
-            await self.connection.call("UpdateItem", parameters, until=until)
-        except ConditionFailedError as refused:
-            found = refused.item
+    def _attempt(self, turn: Turn[Any], attributes: Item, entry: Entry, ours: Snapshot | None) -> Attempt:
+        """The attempt that writes *attributes*; *ours*, what the turn itself held, if that is something else."""
+        loaded: Loaded = turn.loaded
+        update = items.update_of_save(self.layout, attributes, entry, loaded, turn.user.id, self.clock())
+        attempt = Attempt(
+            entry=entry,
+            ours=update.written if ours is None else ours,
+            written=update.written,
+            parameters=update.parameters,
+        )
+        loaded.attempts[write_of(entry)] = attempt.ours
+        return attempt
+
+    def _next_attempt(self, turn: Turn[Any], attempt: Attempt, current: Item | None) -> Attempt | None:
+        """What to do now that *current* is stored instead of what was loaded; None if there is nothing left to do."""
+        if current is not None:
+            if items.is_written(self.layout, current, write_of(attempt.entry)):
+                self._saved(turn, attempt, current)
+                return None
+            if self._is_duplicate(turn, current):
+                return None
+        attributes = self._rebased(attempt.ours.item(), turn.loaded, current)
+        return self._attempt(turn, attributes, attempt.entry, attempt.ours)
+
+    def _saved(self, turn: Turn[Any], attempt: Attempt, current: Item | None) -> None:
+        """The save succeeded; *current* is the item, where it had to be looked at to know that."""
+        loaded: Loaded = turn.loaded
+        if current is not None:
+            stored = Snapshot.of(self.layout, current)
+        elif loaded.stored is None or loaded.is_expired:
+            stored = attempt.written
         else:
-            return stored
-        # dynalite, for one, does not send the item along.
-        return await self.read(turn.user.id, until=until) if found is None else found
+            stored = loaded.stored.with_written(attempt.written)
+        is_merged = current is not None or attempt.ours is not attempt.written
+        loaded.saved(write_of(attempt.entry), attempt.ours, stored, is_merged=is_merged)
 
     def _is_duplicate(self, turn: Turn[Any], current: Item) -> bool:
         """Whether another delivery of the same turn was faster; *turn* then knows."""
@@ -116,9 +167,10 @@ class Store:
                 raise VersionConflictError(deleted=True)
             loaded.stored, loaded.is_expired = None, False
             return ours
+        found = Snapshot.of(self.layout, current)
         if self.layout.is_expired(current, self.clock()):
-            loaded.stored, loaded.is_expired = current, True
+            loaded.stored, loaded.is_expired = found, True
             return ours
         attributes = items.rebased(self.layout, ours, loaded, current)
-        loaded.stored, loaded.is_expired, loaded.is_merged = current, False, True
+        loaded.stored, loaded.is_expired, loaded.is_merged = found, False, True
         return attributes

@@ -1,30 +1,31 @@
 """A turn as an item and back, its save as an update with its condition: the only place that knows attribute names."""
 
-from dynadb_async.item.conflict import is_written, merged, rebased
+from dynadb_async.item.conflict import is_written, rebased
+from dynadb_async.item.elements import attributes_of_turn, history_entry
 from dynadb_async.item.layout import Item, Layout, new_write_id
 from dynadb_async.item.loading import Loaded, turn_from_item
 from dynadb_async.item.recent import checked_turn_id, entry_of_turn, new_entry, recent_turns, stored_response
-from dynadb_async.item.saving import Save, attributes_of_turn, history_entry, item_of_save, parameters_of_update
+from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.item.unchanged import is_unchanged
+from dynadb_async.item.update import Update, update_of_save
 
 __all__ = [
     "Item",
     "Layout",
     "Loaded",
-    "Save",
+    "Snapshot",
+    "Update",
     "attributes_of_turn",
     "checked_turn_id",
     "entry_of_turn",
     "history_entry",
     "is_unchanged",
     "is_written",
-    "item_of_save",
-    "merged",
     "new_entry",
     "new_write_id",
-    "parameters_of_update",
     "rebased",
     "recent_turns",
     "stored_response",
     "turn_from_item",
+    "update_of_save",
 ]

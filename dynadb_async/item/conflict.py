@@ -9,7 +9,7 @@ from dynadb_async.errors import Path, VersionConflictError, dotted
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_value
 from dynadb_async.item.loading import Loaded
 from dynadb_async.item.recent import recent_turns, write_of
-from dynadb_async.item.saving import trimmed_history
+from dynadb_async.item.elements import trimmed_history
 from dynadb_async.merge import MISSING, Resolve, merge, same
 
 Element = dict[str, Any]
@@ -34,7 +34,7 @@ def rebased(layout: Layout, ours: Item, loaded: Loaded, current: Item) -> Item:
     if policy in ("raise", "overwrite"):
         return ours
     if attempt is None:
-        return merged(layout, loaded.base, ours, current, is_saved=loaded.is_saved)
+        return merged(layout, loaded.base.item(), ours, current, is_saved=loaded.is_saved)
     return merged(layout, attempt, ours, current, is_saved=True)
 
 
@@ -43,7 +43,7 @@ def _landed_attempt(layout: Layout, loaded: Loaded, current: Item) -> tuple[Item
     for position, entry in enumerate(recent_turns(layout, current)):
         write = write_of(entry)
         if write in loaded.attempts:
-            return loaded.attempts[write], position == 0
+            return loaded.attempts[write].item(), position == 0
     return None, False
 
 

@@ -10,6 +10,7 @@ from attrs import define, field
 from dynadb_async.errors import MalformedItemError, SerializationError
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_value
 from dynadb_async.item.recent import entry_of_turn, recent_turns, stored_response
+from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.turn import History, Session, Turn, User
 
 
@@ -34,18 +35,18 @@ class Loaded:
         writes: The write ids of all saves of this turn.
     """
 
-    stored: Item | None
-    base: Item
+    stored: Snapshot | None
+    base: Snapshot
     elements: dict[str, Element]
     is_expired: bool = False
     is_unstored_session: bool = False
     is_merged: bool = False
     is_saved: bool = False
     is_open: bool = False
-    attempts: dict[str, Item] = field(factory=dict)
+    attempts: dict[str, Snapshot] = field(factory=dict)
     writes: set[str] = field(factory=set)
 
-    def saved(self, write: str, base: Item, stored: Item, *, is_merged: bool) -> None:
+    def saved(self, write: str, base: Snapshot, stored: Snapshot, *, is_merged: bool) -> None:
         """The save named *write* was acknowledged."""
         self.base, self.stored = base, stored
         self.is_saved, self.is_expired, self.is_merged = True, False, is_merged
@@ -75,7 +76,9 @@ def turn_from_item(
     live: Item = {} if item is None or is_expired else item
     is_new = item is None or is_expired
     elements = {name: layout.element(live, name) for name in layout.elements}
-    loaded = Loaded(item, live, elements, is_expired, session is None and SESSION not in elements)
+    stored = None if item is None else Snapshot.of(layout, item)
+    base = Snapshot.of(layout, live) if stored is None or is_expired else stored
+    loaded = Loaded(stored, base, elements, is_expired, session is None and SESSION not in elements)
     turn = Turn(
         user=User(id=user_id, data=_user_data(layout, elements.get(USER, {}), is_new=is_new), is_new=is_new),
         session=_session(layout, elements.get(SESSION, {}), session, now),
@@ -85,7 +88,7 @@ def turn_from_item(
         turn_id=turn_id,
         loaded=loaded,
     )
-    earlier = entry_of_turn(recent_turns(layout, live), turn_id, frozenset())
+    earlier = None if turn_id is None else entry_of_turn(recent_turns(layout, live), turn_id, frozenset())
     if earlier is not None:
         turn.is_duplicate = True
         turn.response = stored_response(layout, earlier)

@@ -20,12 +20,13 @@ def is_unchanged(layout: Layout, turn: Turn[Any], ours: Item, now: datetime) -> 
         return False
     if loaded.stored is None or loaded.is_expired:
         return False
-    written = time_of_value(loaded.stored.get(UPDATED_AT, {}).get("S"))
+    written = time_of_value((loaded.stored.updated_at or {}).get("S"))
     if written is None or not now - touch_every < written <= now:
         return False
-    if any(ours.get(name) != loaded.base.get(name) for name in (USER, CREATED_AT)):
+    base = loaded.base.item()
+    if any(ours.get(name) != base.get(name) for name in (USER, CREATED_AT)):
         return False
-    return SESSION not in ours or _is_same_session(layout, ours, loaded.base)
+    return SESSION not in ours or _is_same_session(layout, ours, base)
 
 
 def _is_same_session(layout: Layout, ours: Item, base: Item) -> bool:

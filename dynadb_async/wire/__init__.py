@@ -8,7 +8,7 @@ that only it can do (a proxy, tracing instrumentation, an event handler, a patch
 import asyncio
 import json
 import logging
-from base64 import b64decode, b64encode
+import re
 from importlib.metadata import version
 from typing import Any
 
@@ -17,12 +17,12 @@ from aiobotocore.credentials import AioCredentials
 
 from dynadb_async.answers import check_checksum, check_shape
 from dynadb_async.config import ClientConfig
-from dynadb_async.errors import SerializationError
 from dynadb_async.failures import CORRUPT, NOT_BEGUN, AttemptFailedError, ConditionFailedError, failure_of_answer
 from dynadb_async.wire.endpoint import Endpoint, Watch, is_plain_client, verify_of
 from dynadb_async.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
 from dynadb_async.wire.over_aiohttp import AiohttpTransport
 from dynadb_async.wire.over_protocol import ProtocolTransport
+from dynadb_async.wire.request import Request, binary_value
 from dynadb_async.wire.signature import Credentials, Signer
 
 logger = logging.getLogger("dynadb_async")
@@ -30,6 +30,7 @@ logger = logging.getLogger("dynadb_async")
 OK = 200
 USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
+may_hold_binaries = re.compile(rb'"BS?"').search
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
@@ -64,7 +65,7 @@ class Wire:
         """Whether *operation* can go this way now; else it is the ordinary client's."""
         return operation in TARGETS and self._is_understood and self._watch.is_untouched()
 
-    async def call(self, operation: str, parameters: dict[str, Any], until: float) -> dict[str, Any]:
+    async def call(self, request: Request, until: float) -> dict[str, Any]:
         """
         DynamoDB's answer, in botocore's form.
 
@@ -72,10 +73,10 @@ class Wire:
             AttemptFailedError: There was none, or it was an error.
             ConditionFailedError: With the item that is there instead.
         """
-        body = encoded(parameters)
-        request = self._signer.signed(await self._frozen_credentials(until), TARGETS[operation], body)
+        operation, body = request.operation, request.body
+        signed = self._signer.signed(await self._frozen_credentials(until), TARGETS[operation], body)
         try:
-            answer = await self._transport.exchange(request, until)
+            answer = await self._transport.exchange(signed, until)
         except UnusualAnswerError:
             logger.info("%s: no answer in DynamoDB's form; from now on, the ordinary client is used", operation)
             self._is_understood = False
@@ -109,21 +110,6 @@ class Wire:
         await self._transport.close()
 
 
-def encoded(parameters: dict[str, Any]) -> bytes:
-    """Botocore's parameters of an item operation as JSON: binaries in base64."""
-    try:
-        return orjson.dumps(parameters, default=_base64)
-    except orjson.JSONEncodeError as error:
-        problem = f"the serializer made something that is no attribute value ({type(error).__name__}); correct it"
-    raise SerializationError(problem)
-
-
-def _base64(value: Any) -> str:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return b64encode(value).decode()
-    raise TypeError
-
-
 def decode(body: bytes) -> Any:
     """
     The JSON of an answer, binaries as bytes.
@@ -134,8 +120,8 @@ def decode(body: bytes) -> Any:
     try:
         decoded = _parsed(body)
         # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked.
-        if (b'"B"' in body or b'"BS"' in body) and isinstance(decoded, dict) and isinstance(decoded.get("Item"), dict):
-            decoded["Item"] = {name: _with_bytes(value) for name, value in decoded["Item"].items()}
+        if may_hold_binaries(body) and isinstance(decoded, dict) and isinstance(decoded.get("Item"), dict):
+            decoded["Item"] = {name: binary_value(value) for name, value in decoded["Item"].items()}
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise AttemptFailedError(CORRUPT) from None
     return decoded
@@ -149,20 +135,6 @@ def _parsed(body: bytes) -> Any:
         if b"\\ud" not in body.lower():
             raise
     return json.loads(body)
-
-
-def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
-    match value:
-        case {"B": text}:
-            return {"B": b64decode(text, validate=True)}
-        case {"BS": texts}:
-            return {"BS": [b64decode(text, validate=True) for text in texts]}
-        case {"M": members}:
-            return {"M": {name: _with_bytes(member) for name, member in members.items()}}
-        case {"L": members}:
-            return {"L": [_with_bytes(member) for member in members]}
-        case _:
-            return value
 
 
 def _refusal(answer: HttpAnswer) -> Exception:

@@ -1,31 +1,22 @@
-"""A turn as one conditional update of its item."""
+"""What a turn leaves in its item: the stored elements and times, as attribute values."""
 
 import inspect
 import logging
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
-
-from dynadb_async.errors import ItemTooLargeError, UsageError
+from dynadb_async.errors import UsageError
 from dynadb_async.instances import public_fields
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, text_of_time
 from dynadb_async.item.loading import Element, Loaded
-from dynadb_async.item.recent import WRITE, Entry, recent_turns, recent_with
 from dynadb_async.serializer import AttributeValue
 from dynadb_async.size import attribute_size, size_bound
 from dynadb_async.turn import Turn
 
 logger = logging.getLogger("dynadb_async")
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: an item's size, names included.
-LARGEST_ITEM = 400 * 1024
-
 # Custom elements are functions; these are copied from the turn. `state` is the session's.
 COPIED = ("request", "input", "nlu", "asr", "entities", "output", "response")
-
-Parameters = dict[str, Any]
-
 
 async def history_entry(layout: Layout, turn: Turn[Any]) -> dict[str, Any] | None:
     """What this turn leaves in the history: the elements that are switched on and set, and the custom ones."""
@@ -134,98 +125,3 @@ def _how_many_fit(layout: Layout, items: list[Any], max_bytes: int) -> int:
         if room < 0:
             return min(count, len(items) - 1)
     return len(items) - 1
-
-
-@frozen(kw_only=True)
-class Save:
-    """
-    What a turn wants stored.
-
-    Attributes:
-        attributes: The stored elements and times.
-        entry: What it adds to the recent turns; its write id names this save.
-    """
-
-    attributes: Item
-    entry: Entry
-
-
-def item_of_save(layout: Layout, save: Save, loaded: Loaded, now: datetime) -> Item:
-    """
-    The whole item as it will be stored, what this save leaves alone included.
-
-    Raises:
-        ItemTooLargeError: It would pass 400 KB.
-    """
-    table = layout.config.table
-    kept = {} if loaded.stored is None or loaded.is_expired else loaded.stored
-    item = kept | save.attributes
-    item[layout.recent_name] = recent_with(layout.config, save.entry, recent_turns(layout, kept), loaded.writes)
-    if table.ttl is not None:
-        item[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
-    check_size(item)
-    return item
-
-
-def parameters_of_update(layout: Layout, item: Item, loaded: Loaded, user_id: str) -> Parameters:
-    """The UpdateItem call that makes *item* of what was loaded, on condition that nobody changed it since."""
-    before = loaded.stored or {}
-    changed = [name for name, value in item.items() if before.get(name) is not value and name != layout.key_name]
-    dropped = [name for name in before if name not in item and name != layout.key_name]
-    condition, names, values = _condition(layout, loaded)
-    update = "SET " + ", ".join([f"#{n} = :{n}" for n in range(len(changed))])
-    if dropped:
-        update += " REMOVE " + ", ".join([f"#{n}" for n in range(len(changed), len(changed) + len(dropped))])
-    return {
-        "TableName": layout.config.table.name,
-        "Key": layout.key(user_id),
-        "UpdateExpression": update,
-        "ConditionExpression": condition,
-        "ExpressionAttributeNames": names | {f"#{n}": name for n, name in enumerate(changed + dropped)},
-        "ExpressionAttributeValues": values | {f":{n}": item[name] for n, name in enumerate(changed)},
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-
-
-def _condition(layout: Layout, loaded: Loaded) -> tuple[str, dict[str, str], Item]:
-    """What must still be true of the item, by what was loaded."""
-    absent = "attribute_not_exists(#key)"
-    names = {"#key": layout.key_name}
-    if loaded.stored is None:
-        return absent, names, {}
-    values: Item = {}
-    recent = recent_turns(layout, loaded.stored)
-    names["#recent"] = layout.recent_name
-    if recent:
-        names["#write"] = WRITE
-        values[":loaded"] = recent[0][WRITE]
-        same = "#recent[0].#write = :loaded"
-        del names["#key"]
-    else:
-        names["#updated"] = UPDATED_AT
-        same = "attribute_exists(#key) AND attribute_not_exists(#recent) AND "
-        if UPDATED_AT in loaded.stored:
-            values[":loaded"] = loaded.stored[UPDATED_AT]
-            same += "#updated = :loaded"
-        else:
-            same += "attribute_not_exists(#updated)"
-    if not loaded.is_expired:
-        return same, names, values
-    return f"{absent} OR ({same})", names | {"#key": layout.key_name}, values
-
-
-def check_size(item: Item) -> None:
-    """
-    Refuse what DynamoDB would refuse for its size.
-
-    Raises:
-        ItemTooLargeError: Over 400 KB, with the size of each element.
-    """
-    if size_bound(item) <= LARGEST_ITEM:
-        return
-    sizes = {name: len(name.encode()) + attribute_size(value) for name, value in item.items()}
-    total = sum(sizes.values())
-    if total > LARGEST_ITEM:
-        shares = ", ".join(f"{name} {size}" for name, size in sorted(sizes.items(), key=lambda s: -s[1]))
-        msg = f"the item would have {total} bytes, over DynamoDB's {LARGEST_ITEM}; keep less in it: {shares}"
-        raise ItemTooLargeError(msg)

@@ -1,0 +1,96 @@
+"""
+The history checker must fail on designs that are broken on purpose: else its silence about ours would say nothing.
+
+Each mutant takes away one part of what protects a save, and nothing else.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from dynadb_async import item as items
+from dynadb_async.item import Item, Layout, Loaded, conflict, update
+from dynadb_async.item.recent import Entry, write_of
+from tests.checker import Trial, run_trial, violations
+from tests.engines import Engine
+
+Condition = tuple[str, dict[str, str], Item]
+
+ALWAYS = "(attribute_exists(#key) OR attribute_not_exists(#key))"
+EXISTS = "attribute_exists(#key)"
+MOST_TRIALS = 8
+
+condition_of = update._condition
+new_update = items.update_of_save
+
+
+def condition_on_key(text: str, layout: Layout) -> Condition:
+    """A condition that only asks whether the item is there, or not even that."""
+    return text, {"#key": layout.key_name}, {}
+
+
+def no_condition(patch: pytest.MonkeyPatch) -> None:
+    """Whoever saves last wins."""
+    patch.setattr(update, "_condition", lambda layout, _loaded: condition_on_key(ALWAYS, layout))
+
+
+def weakened_condition(patch: pytest.MonkeyPatch) -> None:
+    """It is enough that the item is there, whoever wrote it last."""
+    patch.setattr(
+        update,
+        "_condition",
+        lambda layout, loaded: (
+            condition_of(layout, loaded) if loaded.stored is None else condition_on_key(EXISTS, layout)
+        ),
+    )
+
+
+def no_create_condition(patch: pytest.MonkeyPatch) -> None:
+    """A new user's item is written whether or not it is there by now."""
+    patch.setattr(
+        update,
+        "_condition",
+        lambda layout, loaded: condition_of(layout, loaded) if loaded.stored else condition_on_key(ALWAYS, layout),
+    )
+
+
+def no_write_id(patch: pytest.MonkeyPatch) -> None:
+    """A save whose answer was lost takes its own write for somebody else's."""
+    patch.setattr(items, "is_written", lambda _layout, _current, _write: False)
+    patch.setattr(conflict, "_landed_attempt", lambda _layout, _loaded, _current: (None, False))
+
+
+def counter_as_write_id(patch: pytest.MonkeyPatch) -> None:
+    """The write id is the loaded one and one more, so that two saves from the same item have the same."""
+    names: dict[str, str] = {}
+
+    def update_of_save(
+        layout: Layout, attributes: Item, entry: Entry, loaded: Loaded, user_id: str, now: datetime
+    ) -> items.Update:
+        newest = loaded.stored.newest if loaded.stored else None
+        count = str(int(newest) + 1 if newest else 1)
+        names[write_of(entry)] = count
+        return new_update(layout, attributes, {**entry, "write": {"S": count}}, loaded, user_id, now)
+
+    def is_written(layout: Layout, current: Item, write: str) -> bool:
+        return conflict.is_written(layout, current, names[write])
+
+    patch.setattr(items, "update_of_save", update_of_save)
+    patch.setattr(items, "is_written", is_written)
+
+
+MUTANTS = [no_condition, weakened_condition, no_create_condition, no_write_id, counter_as_write_id]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+async def test_checker_catches(
+    mutant: Callable[[pytest.MonkeyPatch], None], moto: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history checker finds what each broken design loses or doubles."""
+    mutant(monkeypatch)
+    for seed in range(MOST_TRIALS):
+        if violations(await run_trial(moto, table_name, Trial(seed=seed), {})):
+            return
+    pytest.fail(f"the checker found nothing in {MOST_TRIALS} trials")
