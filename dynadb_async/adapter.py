@@ -108,7 +108,7 @@ class AsyncDynamoDb(Generic[T]):
         """
         live = self._running()
         if self.config.enabled:
-            with live.busy():
+            with live.work:
                 await live.connection.client.open()
                 await live.table.ensure()
 
@@ -128,7 +128,12 @@ class AsyncDynamoDb(Generic[T]):
         self._live = None
 
     def turn(
-        self, user_id: str, *, session: Session | None = None, turn_id: str | None = None, io_timeout: float | None = None
+        self,
+        user_id: str,
+        *,
+        session: Session | None = None,
+        turn_id: str | None = None,
+        io_timeout: float | None = None,
     ) -> AbstractAsyncContextManager[Turn[T]]:
         """
         Load a user's turn, and save it when the block ends. If the block raises, nothing is saved.
@@ -217,8 +222,10 @@ class AsyncDynamoDb(Generic[T]):
 
     async def save(self, turn: Turn[T]) -> None:
         """
-        Store *turn*. It may be repeated within a turn, as a checkpoint: what was stored stays, even if the block raises
-        later, but the turn counts as applied, for a second delivery of its `turn_id`, only once the block has ended.
+        Store *turn*, also in the midst of its block, as a checkpoint.
+
+        What a checkpoint stored stays, even if the block raises later. But only once the block has ended is a second
+        delivery of its `turn_id` a duplicate.
 
         Raises:
             VersionConflictError: Another turn of this user changed the same thing since this one was loaded.
@@ -251,7 +258,7 @@ class AsyncDynamoDb(Generic[T]):
         """
         live = self._running()
         if self.config.enabled:
-            with live.busy():
+            with live.work:
                 await live.table.ensure()
 
     def _running(self, *, is_saving: bool = False) -> Live:

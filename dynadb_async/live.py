@@ -18,48 +18,36 @@ from dynadb_async.observer import Observer
 from dynadb_async.queue import Queue
 from dynadb_async.store import Store
 from dynadb_async.table import Table
+from dynadb_async.time_left import TimeLeft
 from dynadb_async.turn import Session, Turn
-
 
 R = TypeVar("R")
 
 
 @define(eq=False)
-class TimeLeft:
-    """
-    The time for the waiting, loading and saving of one turn.
+class Work:
+    """What is under way in one event loop, for `close` to wait for. It is entered by each piece of work."""
 
-    Attributes:
-        operation_timeout: Seconds for each operation.
-        io_timeout: Seconds for all of them together, or None.
-    """
+    _pieces: int = field(default=0, init=False)
+    _idle: asyncio.Event = field(factory=asyncio.Event, init=False)
 
-    operation_timeout: float
-    io_timeout: float | None
-    _end: float | None = field(default=None, init=False)
+    def __enter__(self) -> None:
+        """Begin a piece."""
+        self._pieces += 1
 
-    def __attrs_post_init__(self) -> None:
-        """Begin."""
-        if self.io_timeout is not None:
-            self._end = asyncio.get_running_loop().time() + self.io_timeout
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self._pieces -= 1
+        if not self._pieces:
+            self._idle.set()
 
-    @property
-    def seconds(self) -> float | None:
-        """What is left of `io_timeout`; None if there is no such limit."""
-        return None if self._end is None else max(0.0, self._end - asyncio.get_running_loop().time())
-
-    def until(self) -> float:
-        """When the operation that begins now has to end."""
-        end = asyncio.get_running_loop().time() + self.operation_timeout
-        return end if self._end is None else min(end, self._end)
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """The handler's own time does not count."""
-        began = asyncio.get_running_loop().time()
-        yield
-        if self._end is not None:
-            self._end += asyncio.get_running_loop().time() - began
+    async def ended(self, seconds: float) -> None:
+        """Return once nothing is under way any more, or after so many *seconds*."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._pieces:
+                    self._idle.clear()
+                    await self._idle.wait()
 
 
 @define(eq=False)
@@ -74,6 +62,7 @@ class Live:
         queue: One turn of a user at a time.
         store: The items.
         observer: Hears of turns, loads and saves.
+        work: What is under way.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -82,9 +71,8 @@ class Live:
     queue: Queue
     store: Store
     observer: Observer | None
+    work: Work = field(factory=Work, init=False)
     is_closed: bool = field(default=False, init=False)
-    _busy: int = field(default=0, init=False)
-    _idle: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     @classmethod
     def begin(
@@ -110,32 +98,17 @@ class Live:
     async def close(self) -> None:
         """Let what is under way end, but not for ever; then close the client."""
         client = self.connection.config
-        if self._busy:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(client.queue_timeout + 2 * client.operation_timeout):
-                    await self._idle.wait()
+        await self.work.ended(client.queue_timeout + 2 * client.operation_timeout)
         self.is_closed = True
         await self.table.close()
         await self.connection.client.close()
 
-    @contextlib.contextmanager
-    def busy(self) -> Iterator[None]:
-        """Something is under way that `close` should wait for."""
-        self._busy += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._busy -= 1
-            if not self._busy:
-                self._idle.set()
-
     def _under_way(self, name: str) -> AbstractContextManager[None]:
-        return self.busy() if self.observer is None else self._observed(name, self.observer)
+        return self.work if self.observer is None else self._observed(name, self.observer)
 
     @contextlib.contextmanager
     def _observed(self, name: str, observer: Observer) -> Iterator[None]:
-        with self.busy(), observer.doing(name):
+        with self.work, observer.doing(name):
             yield
 
     def _noted(self, turn: Turn[Any]) -> Turn[Any]:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
 from contextvars import ContextVar
 
 from attrs import define, field
@@ -13,11 +12,30 @@ from dynadb_async.errors import UsageError
 
 @define(eq=False)
 class Place:
-    """A turn's place in its user's queue: it belongs to the turn, whichever task ends it."""
+    """A turn's place in its user's queue, entered when it is its turn: it belongs to that, whichever task ends it."""
 
     queue: "Queue"
     user_id: str = field(repr=False)
-    is_left: bool = False
+    patience: float
+    is_left: bool = field(default=False, init=False)
+    _is_first: bool = field(default=False, init=False)
+
+    async def __aenter__(self) -> None:
+        """Wait for our turn."""
+        outer = [place for place in _held.get() if not place.is_left]
+        if any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
+            msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
+            raise UsageError(msg)
+        self._is_first = await self.queue.wait(self.user_id, self.patience)
+        _held.set((*outer, self))
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let the next one in."""
+        self.is_left = True
+        # No token: a fixture, for one, may end the turn in another task than it began in.
+        _held.set(tuple([place for place in _held.get() if not place.is_left]))
+        if self._is_first:
+            self.queue.call_next(self.user_id)
 
 
 # The places held by the turns around the running code, in this task and those that it was started from.
@@ -36,31 +54,16 @@ class Queue:
     patience: float
     _waiting: dict[str, deque[asyncio.Future[None]]] = field(factory=dict, init=False, repr=False)
 
-    @contextlib.asynccontextmanager
-    async def place(self, user_id: str, *, patience: float | None = None) -> AsyncIterator[None]:
+    def place(self, user_id: str, *, patience: float | None = None) -> Place:
         """
-        Hold the user's place for a turn.
+        Hold the user's place for a turn, as an async context manager.
 
         Raises:
-            UsageError: The turn is inside a turn of the same user, which would wait for itself.
+            UsageError: On entering: the turn is inside a turn of the same user, which would wait for itself.
         """
-        outer = tuple(place for place in _held.get() if not place.is_left)
-        if any(place.queue is self and place.user_id == user_id for place in outer):
-            msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
-            raise UsageError(msg)
-        is_first = await self._wait(user_id, self.patience if patience is None else min(patience, self.patience))
-        place = Place(self, user_id)
-        _held.set((*outer, place))
-        try:
-            yield
-        finally:
-            place.is_left = True
-            # No token: a fixture, for one, may end the turn in another task than it began in.
-            _held.set(tuple(held for held in _held.get() if not held.is_left))
-            if is_first:
-                self._next(user_id)
+        return Place(self, user_id, self.patience if patience is None else min(patience, self.patience))
 
-    async def _wait(self, user_id: str, patience: float) -> bool:
+    async def wait(self, user_id: str, patience: float) -> bool:
         """Whether it is our turn, rather than that our patience is at its end."""
         waiting = self._waiting.get(user_id)
         if waiting is None:
@@ -76,7 +79,7 @@ class Queue:
                 # Called in the very moment in which we gave up.
                 if isinstance(error, TimeoutError):
                     return True
-                self._next(user_id)
+                self.call_next(user_id)
             else:
                 with contextlib.suppress(ValueError):
                     waiting.remove(turn)
@@ -85,7 +88,8 @@ class Queue:
             raise
         return True
 
-    def _next(self, user_id: str) -> None:
+    def call_next(self, user_id: str) -> None:
+        """Whoever waited longest for the user is next."""
         waiting = self._waiting[user_id]
         while waiting:
             turn = waiting.popleft()

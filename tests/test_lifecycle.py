@@ -357,9 +357,7 @@ async def test_without_credentials(table_name: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("region", ["AWS_REGION", "AWS_DEFAULT_REGION"])
-async def test_standard_variables(
-    moto: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch, region: str
-) -> None:
+async def test_standard_variables(moto: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
     """Region, keys and endpoint may come from the variables that every AWS tool reads."""
     monkeypatch.setenv(region, "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")

@@ -54,17 +54,18 @@ def pauses(failure: Failure, limit: int = 5, until: float = 100.0) -> list[float
 @pytest.mark.parametrize(
     ("failure", "limit", "retries"),
     [
-        (FAULT, 5, 4),
+        (FAULT, 5, 9),
         (LATE, 5, 4),
         (THROTTLED, 5, 9),
         (THROTTLED, 1, 0),
         (FAULT, 1, 0),
-        (FAULT, 2, 1),
+        (FAULT, 2, 3),
+        (LATE, 2, 1),
         (REFUSED, 5, 0),
     ],
 )
 def test_how_often_is_tried_again(failure: Failure, limit: int, retries: int) -> None:
-    """As often as the limit says; a throttled attempt counts half; one that can't succeed is not repeated."""
+    """As often as the limit says; one that failed at once counts half; one that can't succeed is not repeated."""
     assert len(pauses(failure, limit)) == retries
 
 

@@ -29,7 +29,7 @@ from dynadb_async.client import SharedClient
 from dynadb_async.connection import Connection
 from dynadb_async.failures import AttemptFailedError, ConditionFailedError
 from dynadb_async.wire import decode
-from dynadb_async.wire.request import Request, encoded
+from dynadb_async.wire.request import encoded
 from tests.engines import Engine
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, raw_server
 from tests.tables import AWS_SESSION, PATIENCE, Table, new_table

@@ -4,12 +4,12 @@ from typing import Any
 
 from attrs import NOTHING
 
-from dynadb_async.config import ConflictResolver
+from dynadb_async.config import ConflictResolver, StoredHistory
 from dynadb_async.errors import Path, VersionConflictError, dotted
+from dynadb_async.item.elements import trimmed_history
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_value
 from dynadb_async.item.loading import Loaded
 from dynadb_async.item.recent import recent_turns, write_of
-from dynadb_async.item.elements import trimmed_history
 from dynadb_async.merge import MISSING, Resolve, merge, same
 
 Element = dict[str, Any]
@@ -57,18 +57,17 @@ def merged(layout: Layout, base: Item, ours: Item, theirs: Item, *, is_saved: bo
     conflicts: list[Path] = []
     resolve = _resolve(layout.config.on_conflict, conflicts)
     result = dict(ours)
-    for name in (USER, SESSION, HISTORY):
-        if name not in ours:
-            continue
-        was, mine, current = (layout.element(side, name) for side in (base, ours, theirs))
-        match name:
-            case "user":
-                result[name] = layout.attribute(name, merge(was, mine, current, path=(USER,), resolve=resolve))
-            case "session":
-                result[name] = layout.attribute(name, _session(was, mine, current, resolve))
-            case _:
-                element = _history(layout, was, mine, current, resolve, is_saved=is_saved)
-                result[name] = trimmed_history(layout, element)
+    sides = {
+        name: [layout.element(side, name) for side in (base, ours, theirs)] for name in layout.elements if name in ours
+    }
+    if USER in sides:
+        result[USER] = layout.attribute(USER, _user(sides[USER], resolve))
+    if SESSION in sides:
+        result[SESSION] = layout.attribute(SESSION, _session(sides[SESSION], resolve))
+    history = layout.config.stored_elements.history
+    if history is not None:
+        element = _history(sides[HISTORY], history, resolve, is_saved=is_saved)
+        result[HISTORY] = trimmed_history(layout, history, element)
     if conflicts:
         raise VersionConflictError(conflicts)
     return result | _times(ours, theirs)
@@ -91,8 +90,15 @@ def _resolve(policy: str | ConflictResolver, conflicts: list[Path]) -> Resolve:
     return decide
 
 
-def _session(base: Element, ours: Element, theirs: Element, resolve: Resolve) -> Element:
+def _user(sides: list[Element], resolve: Resolve) -> Element:
+    base, ours, theirs = sides
+    user: Element = merge(base, ours, theirs, path=(USER,), resolve=resolve)
+    return user
+
+
+def _session(sides: list[Element], resolve: Resolve) -> Element:
     """The same conversation is merged; of two, the one that began later wins whole."""
+    base, ours, theirs = sides
     if theirs and theirs.get("id") != ours.get("id"):
         return max(theirs, ours, key=_began)
     if base.get("id") != ours.get("id"):
@@ -112,11 +118,9 @@ def _one_value(loaded: Any, ours: Any, theirs: Any, *, path: Path, resolve: Reso
     return ours if same(theirs, loaded) else resolve(path, loaded, ours, theirs)
 
 
-def _history(
-    layout: Layout, base: Element, ours: Element, theirs: Element, resolve: Resolve, *, is_saved: bool
-) -> Element:
+def _history(sides: list[Element], history: StoredHistory, resolve: Resolve, *, is_saved: bool) -> Element:
     """Both turns' entries, newest first."""
-    was, mine, current = (side.get("items") or [] for side in (base, ours, theirs))
+    was, mine, current = (side.get("items") or [] for side in sides)
     entry, mine = mine[:1], mine[1:]
     before: list[Any] = []
     if is_saved and was:
@@ -125,19 +129,17 @@ def _history(
         at = next((n for n, item in enumerate(current) if same(item, own)), None)
         if at is not None:
             before, current = current[:at], current[at + 1 :]
-    if not same(mine, _expected(layout, was, mine)):
+    if not same(mine, _expected(history, was, mine)):
         # The handler itself changed older entries. Oldest first, lists merge by what was cut and added.
         turned = [side[::-1] for side in (was, mine, current)]
         current = merge(*turned, path=(HISTORY, "items"), resolve=resolve)[::-1]
-    besides = [{name: value for name, value in side.items() if name != "items"} for side in (base, ours, theirs)]
+    besides = [{name: value for name, value in side.items() if name != "items"} for side in sides]
     rest: Element = merge(*besides, path=(HISTORY,), resolve=resolve)
     return rest | {"items": [*before, *entry, *current]}
 
 
-def _expected(layout: Layout, was: list[Any], mine: list[Any]) -> list[Any]:
+def _expected(history: StoredHistory, was: list[Any], mine: list[Any]) -> list[Any]:
     """What the trimming to `size` and `max_bytes` leaves of entries that the handler did not touch."""
-    history = layout.config.stored_elements.history
-    assert history is not None
     return was[: history.size - 1] if history.max_bytes is None else was[: len(mine)]
 
 

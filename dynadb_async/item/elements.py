@@ -5,6 +5,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from dynadb_async.config import StoredHistory
 from dynadb_async.errors import UsageError
 from dynadb_async.instances import public_fields
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, text_of_time
@@ -17,6 +18,7 @@ logger = logging.getLogger("dynadb_async")
 
 # Custom elements are functions; these are copied from the turn. `state` is the session's.
 COPIED = ("request", "input", "nlu", "asr", "entities", "output", "response")
+
 
 async def history_entry(layout: Layout, turn: Turn[Any]) -> dict[str, Any] | None:
     """What this turn leaves in the history: the elements that are switched on and set, and the custom ones."""
@@ -55,7 +57,8 @@ def attributes_of_turn(layout: Layout, turn: Turn[Any], entry: dict[str, Any] | 
     if stored.session is not None:
         item[SESSION] = layout.attribute(SESSION, _session(turn, loaded.elements[SESSION]))
     if stored.history is not None:
-        item[HISTORY] = _history(layout, turn, loaded.elements[HISTORY], entry or {})
+        items = [entry or {}, *turn.history.items]
+        item[HISTORY] = trimmed_history(layout, stored.history, {**loaded.elements[HISTORY], "items": items})
     if stored.created_at:
         item[CREATED_AT] = {"S": text_of_time(turn.created_at)}
     if stored.updated_at:
@@ -95,17 +98,8 @@ def _session(turn: Turn[Any], stored: Element) -> Element:
     return kept | {name: value for name, value in members.items() if value is not None}
 
 
-def _history(layout: Layout, turn: Turn[Any], stored: Element, entry: Element) -> AttributeValue:
-    history = layout.config.stored_elements.history
-    assert history is not None
-    items = [entry, *turn.history.items][: history.size]
-    return trimmed_history(layout, {**stored, "items": items})
-
-
-def trimmed_history(layout: Layout, element: Element) -> AttributeValue:
+def trimmed_history(layout: Layout, history: StoredHistory, element: Element) -> AttributeValue:
     """The history as an attribute value, without the oldest turns that are beyond `size` and `max_bytes`."""
-    history = layout.config.stored_elements.history
-    assert history is not None
     items = element["items"][: history.size]
     while True:
         value = layout.attribute(HISTORY, {**element, "items": items})

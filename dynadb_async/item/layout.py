@@ -92,7 +92,7 @@ class Layout:
             return {}
         try:
             element = self.serializer.deserialize(value)
-        except Exception as error:  # a user's own serializer may raise what it likes
+        except Exception as error:  # noqa: BLE001 - a user's own serializer may raise what it likes
             reason = f"the serializer raised {type(error).__name__}"
         else:
             if isinstance(element, dict):

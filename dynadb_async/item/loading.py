@@ -13,7 +13,6 @@ from dynadb_async.item.recent import entry_of_turn, recent_turns, stored_respons
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.turn import History, Session, Turn, User
 
-
 Element = dict[str, Any]
 
 
@@ -50,8 +49,9 @@ class Loaded:
         """The save named *write* was acknowledged."""
         self.base, self.stored = base, stored
         self.is_saved, self.is_expired, self.is_merged = True, False, is_merged
+        # Earlier ones whose answer never came may have been stored too: they are no other delivery of this turn.
+        self.writes.update(self.attempts, {write})
         self.attempts.clear()
-        self.writes.add(write)
 
     @contextmanager
     def opened(self) -> Iterator[None]:

@@ -33,7 +33,7 @@ def recent_turns(layout: Layout, item: Item) -> list[Entry]:
         return []
     try:
         entries: list[Entry] = [entry["M"] for entry in stored["L"]]
-        if entries and not any([type(entry[WRITE]["S"]) is not str for entry in entries]):
+        if entries and all(type(entry[WRITE]["S"]) is str for entry in entries):
             return entries
     except (KeyError, TypeError):
         pass

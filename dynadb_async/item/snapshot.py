@@ -9,7 +9,7 @@ meanwhile, and the bytes are thrown away unread.
 import marshal
 from typing import Self
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from dynadb_async.errors import SerializationError
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
@@ -26,13 +26,12 @@ class Snapshot:
     An item at one moment, or the attributes of one that a save writes.
 
     Attributes:
-        newest: The write id of the newest of the recent turns; None if another program wrote the item.
         updated_at: That attribute, if the item has it.
+        recent: The recent turns, newest first.
     """
 
-    newest: str | None
     updated_at: AttributeValue | None
-    _recent: bytes
+    recent: list[Entry]
     _parts: tuple[bytes, ...]
 
     @classmethod
@@ -44,13 +43,11 @@ class Snapshot:
             MalformedItemError: Its recent turns are something else.
             SerializationError: A user's own serializer made something that is no attribute value.
         """
-        recent = recent_turns(layout, item)
-        newest = write_of(recent[0]) if recent else None
-        return cls(newest, item.get(UPDATED_AT), _frozen(recent), (_frozen(item),))
+        return cls(item.get(UPDATED_AT), recent_turns(layout, item), (_frozen(item),))
 
     def with_written(self, written: Self) -> Self:
-        """This item once *written* was laid over it."""
-        return evolve(written, parts=(*self._parts, *written._parts))  # noqa: SLF001 - of its own class
+        """The item once *written* was laid over this one."""
+        return type(self)(written.updated_at, written.recent, self._parts + written._parts)
 
     def item(self) -> Item:
         """The attributes, a tree of one's own."""
@@ -59,10 +56,10 @@ class Snapshot:
             item |= marshal.loads(part)  # noqa: S302 - our own bytes, which never left this process
         return item
 
-    def recent(self) -> list[Entry]:
-        """The recent turns, newest first."""
-        recent: list[Entry] = marshal.loads(self._recent)  # noqa: S302 - as above
-        return recent
+    @property
+    def newest(self) -> str | None:
+        """The write id of the newest of the recent turns; None if another program wrote the item."""
+        return write_of(self.recent[0]) if self.recent else None
 
     @property
     def size_bound(self) -> int:
@@ -70,7 +67,7 @@ class Snapshot:
         return sum(map(len, self._parts))
 
 
-def _frozen(values: Item | list[Entry]) -> bytes:
+def _frozen(values: Item) -> bytes:
     try:
         return marshal.dumps(values, FORMAT)
     except ValueError:

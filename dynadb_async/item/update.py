@@ -46,7 +46,7 @@ def update_of_save(
     table = layout.config.table
     stored = None if loaded.is_expired else loaded.stored
     written = dict(attributes)
-    before = [] if stored is None else stored.recent()
+    before = [] if stored is None else stored.recent
     written[layout.recent_name] = recent_with(layout.config, entry, before, loaded.writes)
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}

@@ -4,8 +4,14 @@ import re
 
 from dynadb_async.wire.exchange import UnusualAnswerError
 
-STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n\x00]*)?\r\n")
-FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\x00]*)\r\n")
+# Possessive, so that a head that does not fit is refused in one pass.
+FORM = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\r\n\x00]*+)?+\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\x00]*+\r\n)*+"
+)
+READ = re.compile(
+    rb"\n(content-length|content-encoding|transfer-encoding|connection|x-amz-crc32|x-amzn-requestid):([^\r]*+)",
+    re.IGNORECASE,
+)
 LENGTH = re.compile(rb"[0-9]{1,8}")
 
 # 400 KB of the shortest values are several times that in JSON.
@@ -29,14 +35,14 @@ class Head:
     """
 
     def __init__(self, raw: bytes) -> None:
-        line = STATUS_LINE.match(raw)
-        if line is None:
+        form = FORM.fullmatch(raw)
+        if form is None:
             raise UnusualAnswerError
-        fields = _fields(raw, line.end())
+        fields = _fields(raw)
         length = fields.get(b"content-length", b"")
         if not LENGTH.fullmatch(length) or not NEVER.isdisjoint(fields):
             raise UnusualAnswerError
-        self.status = int(line[1])
+        self.status = int(form[1])
         self.length = int(length)
         if self.length > LARGEST_BODY:
             raise UnusualAnswerError
@@ -46,15 +52,11 @@ class Head:
         self.request_id = fields.get(b"x-amzn-requestid", b"").decode("latin-1")
 
 
-def _fields(raw: bytes, at: int) -> dict[bytes, bytes]:
+def _fields(raw: bytes) -> dict[bytes, bytes]:
     fields: dict[bytes, bytes] = {}
-    while at < len(raw):
-        field = FIELD.match(raw, at)
-        if field is None:
+    for name, value in READ.findall(raw):
+        known = name.lower()
+        if known in fields and known in ONCE:
             raise UnusualAnswerError
-        name = field[1].lower()
-        if name in fields and name in ONCE:
-            raise UnusualAnswerError
-        fields[name] = field[2].strip(b" \t")
-        at = field.end()
+        fields[known] = value.strip(b" \t")
     return fields
