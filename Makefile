@@ -25,7 +25,7 @@ TRY_ENGINES = test "$$DYNADB_TEST_ENGINES" = moto || $(MAKE) -s engines || echo 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types engines newest bench constraints clean
+.PHONY: help demo test lint format types engines reliability newest bench constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ $(ENGINES_READY): Makefile
 	@npm install --loglevel=error --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \
 		--prefix .engines $(ENGINES) >/dev/null
 	@touch $@
+
+reliability: $(READY) $(ENGINES_READY) ## Measure how turns fare under faults, and write docs/reliability.md
+	@$(PY) -m tests.reliability
 
 newest: $(READY) ## Run the contract tests with the newest aiobotocore, which aioboto3 does not allow yet
 	@$(PYTHON) -m venv --clear .venv-newest

@@ -28,7 +28,7 @@ def check_checksum(stated: str | None, body: bytes) -> None:
 
 def check_shape(operation: str, answer: Any) -> None:
     """
-    An item operation's answer has known members only, and an item is a map of attribute values.
+    The answer has the members that belong to it, and an item is a map of attribute values.
 
     Raises:
         AttemptFailedError: Anything else, such as a proxy's page with status 200: it must not read as "no item".
@@ -37,6 +37,8 @@ def check_shape(operation: str, answer: Any) -> None:
         raise AttemptFailedError(CORRUPT)
     members = MEMBERS.get(operation)
     if members is not None and not answer.keys() <= members:
+        raise AttemptFailedError(CORRUPT)
+    if operation == "DescribeTable" and not isinstance(answer.get("Table"), dict):
         raise AttemptFailedError(CORRUPT)
     item = answer.get("Item", {})
     if type(item) is not dict or not all(type(value) is dict and len(value) == 1 for value in item.values()):

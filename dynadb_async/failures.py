@@ -1,8 +1,10 @@
 """What an exception of the SDK means: whether to try again, whether the write may have happened, what to say."""
 
 from collections.abc import Mapping
+from socket import gaierror
 from typing import Any
 
+from aiohttp import ClientConnectorError
 from attrs import evolve, frozen
 from botocore.exceptions import (
     BotoCoreError,
@@ -147,6 +149,9 @@ def failure_of(error: Exception) -> Failure | None:
 def _failure_of_connection(error: BotoCoreError) -> Failure:
     # The names of botocore's exceptions: a connection that never stood sent nothing.
     match type(error).__name__:
+        # The SDK has this name for a reset in the midst of an answer, too.
+        case "EndpointConnectionError" if not isinstance(error.kwargs.get("error"), ClientConnectorError | gaierror):
+            return BROKEN_OFF
         case "EndpointConnectionError" | "ConnectTimeoutError" | "ProxyConnectionError" | "SSLError":
             return UNREACHABLE
         case "ReadTimeoutError":

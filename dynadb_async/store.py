@@ -8,7 +8,7 @@ from attrs import define, frozen
 
 from dynadb_async import item as items
 from dynadb_async.connection import Connection
-from dynadb_async.errors import VersionConflictError
+from dynadb_async.errors import OutcomeUnknownError, RequestError, VersionConflictError
 from dynadb_async.failures import ConditionFailedError
 from dynadb_async.item import Item, Layout, Loaded, Snapshot
 from dynadb_async.item.recent import Entry, write_of
@@ -92,12 +92,24 @@ class Store:
             try:
                 await self.connection.call("UpdateItem", attempt.take_parameters(), until=until)
             except ConditionFailedError as refused:
-                # dynalite, for one, does not send the item along.
-                current = refused.item or await self.read(turn.user.id, until=until)
+                current = refused.item or await self._read_after_refusal(turn.user.id, until)
                 attempt = self._next_attempt(turn, attempt, current)
             else:
                 self._saved(turn, attempt, None)
                 return
+
+    async def _read_after_refusal(self, user_id: str, until: float) -> Item | None:
+        """What is there instead, where the server (dynalite, for one) does not send it along."""
+        try:
+            return await self.read(user_id, until=until)
+        except RequestError as error:
+            # Perhaps the refused attempt was a second one, and our own first one, whose answer was lost, is what is there.
+            advice = (
+                f"refused, and the item could not be read to see why: {error.code}; repeat it with the same turn_id"
+            )
+            raise OutcomeUnknownError(
+                advice, operation="UpdateItem", code=error.code, request_id=error.request_id
+            ) from None
 
     def _first_attempt(self, turn: Turn[Any], entry: dict[str, Any] | None) -> Attempt | None:
         loaded: Loaded = turn.loaded

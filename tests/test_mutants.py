@@ -6,7 +6,6 @@ Each mutant takes away one part of what protects a save, and nothing else.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import pytest
 
