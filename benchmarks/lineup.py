@@ -39,7 +39,7 @@ class Contender:
         options: Which of its ways.
         layout: The items it finds: the reference's, or `own`, which has the memory of recent turns in it.
         warm_up: Turns before it is measured.
-        agent: How its user agent begins, where that shows which way it went.
+        agent: What its user agent has in it, where that shows which way it went.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Contender:
 
 def _own(name: str, path: str, way: str = "turn") -> Contender:
     # The adapter steps down to the SDK by itself: figures of another path must not go by this name.
-    agent = "" if path == "sdk" else "dynadb-async/"
+    agent = "" if path == "sdk" else "md/wire"
     return Contender(name, "dynadb", (path, way), "own", agent=agent)
 
 

@@ -22,6 +22,8 @@ AttributeValue: TypeAlias = dict[str, Any]
 
 # Measured on DynamoDB Local 3.3: 31 maps and lists may lie in one another, and the item around them is DynamoDB's 32nd.
 LEVELS = 31
+# Surely of no more than 38 digits.
+SMALL = 10**15
 TOO_DEEP = f"maps and lists lie more than {LEVELS} deep in one another; store a flatter structure"
 CIRCULAR = "the structure contains itself; store an id in place of the way back"
 
@@ -149,18 +151,23 @@ class DynamoDbSerializer:
         return self._map(fields, levels)
 
     def _map(self, value: Mapping[Any, Any], levels: int) -> AttributeValue:
-        # The hot path: text is done here, all else by one look-up and one call; the place is put together on errors.
+        # The hot path: the commonest types are done here, all else by one look-up and one call; the place is put
+        # together on errors.
         if not levels:
             raise SerializationError(TOO_DEEP)
         forms, unusual, inner = self._forms, self._unusual, levels - 1
         members: dict[str, AttributeValue] = {}
         for key, member in value.items():
             name = key if type(key) is str and key and key.isascii() else _name(key)
-            if type(member) is str and member and member.isascii():
+            kind = type(member)
+            if kind is str and member and member.isascii():
                 members[name] = {"S": member}
                 continue
+            if kind is int and -SMALL < member < SMALL:
+                members[name] = {"N": repr(member)}
+                continue
             try:
-                form = forms.get(type(member), unusual)(member, inner)
+                form = forms.get(kind, unusual)(member, inner)
             except SerializationError as error:
                 raise error.within(name) from None
             if form is not None:

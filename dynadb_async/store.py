@@ -103,13 +103,10 @@ class Store:
         try:
             return await self.read(user_id, until=until)
         except RequestError as error:
-            # Perhaps the refused attempt was a second one, and our own first one, whose answer was lost, is what is there.
-            advice = (
-                f"refused, and the item could not be read to see why: {error.code}; repeat it with the same turn_id"
-            )
-            raise OutcomeUnknownError(
-                advice, operation="UpdateItem", code=error.code, request_id=error.request_id
-            ) from None
+            # Perhaps what was refused is a second attempt, and the first one, whose answer was lost, is what is there.
+            problem = f"refused, and why could not be read: {error.code}; repeat it with the same turn_id"
+            details = {"operation": "UpdateItem", "code": error.code, "request_id": error.request_id}
+        raise OutcomeUnknownError(problem, **details)
 
     def _first_attempt(self, turn: Turn[Any], entry: dict[str, Any] | None) -> Attempt | None:
         loaded: Loaded = turn.loaded

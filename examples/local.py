@@ -24,7 +24,9 @@ START_TIMEOUT = 20
 
 def settings_for(dynamodb: LocalServer) -> dict[str, str]:
     """The variables by which `DynamoDbConfig.from_env` finds *dynamodb*."""
-    return {f"DYNADB_CLIENT__{name.upper()}": value for name, value in dynamodb.client.items()}
+    # On a busy machine a test server takes its time, which says nothing about the examples.
+    patience = {"read_timeout": "5", "operation_timeout": "15"}
+    return {f"DYNADB_CLIENT__{name.upper()}": value for name, value in (dynamodb.client | patience).items()}
 
 
 @contextmanager

@@ -276,8 +276,8 @@ async def test_a_caller_who_hangs_up_leaves_nothing_behind(table: Table, user_id
             live = app[ADAPTER]._live
             assert live is not None
             async with asyncio.timeout(5):
-                await live._idle.wait()
-            assert (live._busy, live.queue._waiting) == (0, {})
+                await live.work.ended(5)
+            assert (live.work._pieces, live.queue._waiting) == (0, {})
             assert table.item(user_id) is None
             began = time.monotonic()
             assert await called(http, user=user_id) == (200, {"visits": 1})

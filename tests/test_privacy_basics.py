@@ -91,7 +91,7 @@ async def test_what_a_queue_shows() -> None:
     """Not who is in it."""
     queue = Queue(1.0)
     async with queue.place(USER_ID):
-        waiting = asyncio.create_task(queue._wait(USER_ID, 1.0))
+        waiting = asyncio.create_task(queue.wait(USER_ID, 1.0))
         await asyncio.sleep(0)
 
         assert MARK not in shown(queue)

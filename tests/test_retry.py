@@ -1,5 +1,6 @@
 import asyncio
 import ssl
+from socket import gaierror
 from typing import Any
 
 import pytest
@@ -171,7 +172,11 @@ MEANINGS: list[tuple[Exception, type[DynaDbError], type[DynaDbError], bool]] = [
         refusal("ValidationException", message="Item size has exceeded the maximum allowed size"),
         *(ItemTooLargeError, ItemTooLargeError, False),
     ),
-    (EndpointConnectionError(endpoint_url=URL, error=WORDS), RequestError, RequestError, True),
+    (EndpointConnectionError(endpoint_url=URL, error=gaierror(WORDS)), RequestError, RequestError, True),
+    (
+        EndpointConnectionError(endpoint_url=URL, error=ConnectionResetError(WORDS)),
+        *(RequestError, OutcomeUnknownError, True),
+    ),
     (ConnectTimeoutError(endpoint_url=URL, error=WORDS), RequestError, RequestError, True),
     (ProxyConnectionError(proxy_url=URL, error=WORDS), RequestError, RequestError, True),
     (SSLError(endpoint_url=URL, error=WORDS), RequestError, RequestError, True),

@@ -421,6 +421,7 @@ async def test_closing_gives_a_creation_up(slow_dynalite: Engine, table_name: st
     """Who waits longer than `close` does gets an error that says why, not a cancellation that nobody asked for."""
     session = RecordingSession()
     db = adapter_on(slow_dynalite, table_name, session=session, queue_timeout=0.1, operation_timeout=0.5)
+    await db._running().connection.client.open()  # on a busy machine that alone takes as long
     waiting = asyncio.create_task(USES[use](db))
     await until_sent(session, "CreateTable")
 

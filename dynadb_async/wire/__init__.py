@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 import re
-from importlib.metadata import version
 from typing import Any
 
 import orjson
@@ -28,7 +27,6 @@ from dynadb_async.wire.signature import Credentials, Signer
 logger = logging.getLogger("dynadb_async")
 
 OK = 200
-USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
 may_hold_binaries = re.compile(rb'"BS?"').search
 CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -47,7 +45,9 @@ async def wire_beside(client: Any, credentials: Any, config: ClientConfig) -> "W
     # In a thread: with TLS it reads the certificates of all authorities.
     endpoint = await asyncio.to_thread(Endpoint.of, meta.endpoint_url, verify)
     pace = Pace(config.connect_timeout, config.read_timeout, config.max_pool_connections)
-    transport = (AiohttpTransport if config.fast_path == "aiohttp" else ProtocolTransport)(endpoint, pace, USER_AGENT)
+    # Marked, so that the server's log tells which way a request came.
+    agent = f"{meta.config.user_agent} md/wire"
+    transport = (AiohttpTransport if config.fast_path == "aiohttp" else ProtocolTransport)(endpoint, pace, agent)
     return Wire(client, credentials, Signer(meta.region_name, endpoint.netloc), transport)
 
 
