@@ -1,5 +1,5 @@
 """
-The history checker must fail on designs that are broken on purpose: else its silence about ours would say nothing.
+The checkers must fail on designs that are broken on purpose: else their silence about ours would say nothing.
 
 Each mutant takes away one part of what protects a save, and nothing else.
 """
@@ -8,18 +8,24 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from hypothesis import Phase
 
 from dynadb_async import item as items
 from dynadb_async.item import Item, Layout, Loaded, conflict, update
 from dynadb_async.item.recent import Entry, write_of
 from tests.checker import Trial, run_trial, violations
 from tests.engines import Engine
+from tests.test_state_machine import World, run_examples, world
+
+# A fixture of both.
+__all__ = ["world"]
 
 Condition = tuple[str, dict[str, str], Item]
 
 ALWAYS = "(attribute_exists(#key) OR attribute_not_exists(#key))"
 EXISTS = "attribute_exists(#key)"
 MOST_TRIALS = 8
+MOST_EXAMPLES = 300
 
 condition_of = update._condition
 new_update = items.update_of_save
@@ -93,3 +99,13 @@ async def test_checker_catches(
         if violations(await run_trial(moto, table_name, Trial(seed=seed), {})):
             return
     pytest.fail(f"the checker found nothing in {MOST_TRIALS} trials")
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_state_machine_catches(
+    mutant: Callable[[pytest.MonkeyPatch], None], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So does the state machine, one turn after another."""
+    mutant(monkeypatch)
+    with pytest.raises(AssertionError):
+        run_examples(world, MOST_EXAMPLES, derandomize=True, database=None, phases=[Phase.generate])
