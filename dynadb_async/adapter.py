@@ -11,14 +11,12 @@ from typing import Any, Generic, Self, overload
 import aioboto3
 
 from dynadb_async.config import DynamoDbConfig
-from dynadb_async.errors import UsageError, VersionConflictError
+from dynadb_async.errors import UsageError
 from dynadb_async.item import Layout
 from dynadb_async.live import Live
 from dynadb_async.observer import Observer
 from dynadb_async.serializer import DynamoDbSerializer, Serializer
 from dynadb_async.turn import Session, T, Turn
-
-MOST_RUNS = 5
 
 
 def utc_now() -> datetime:
@@ -192,22 +190,7 @@ class AsyncDynamoDb(Generic[T]):
             VersionConflictError: There was a conflict each time, or no time left, or the user was deleted.
             RequestError: As for `turn`.
         """
-        live = self._running()
-        async with live.place(user_id, io_timeout) as left:
-            for run in range(1, MOST_RUNS + 1):
-                turn: Turn[T] = await live.load(user_id, session, turn_id, left)
-                if not turn.is_duplicate:
-                    with left.paused(), turn.loaded.opened():
-                        answer = await handler(turn)
-                    turn.response = turn.response if answer is None else answer
-                    try:
-                        await live.save(turn, left)
-                    except VersionConflictError as conflict:
-                        if conflict.deleted or run == MOST_RUNS or left.seconds == 0:
-                            raise
-                        continue
-                break
-            return turn.response
+        return await self._running().handle(user_id, handler, session, turn_id, io_timeout)
 
     async def load(self, user_id: str, *, session: Session | None = None, turn_id: str | None = None) -> Turn[T]:
         """

@@ -12,7 +12,13 @@ from attrs import define, field
 
 from dynadb_async.client import SharedClient
 from dynadb_async.connection import Connection
-from dynadb_async.errors import OutcomeUnknownError, TableNotFoundError, TableNotReadyError, UsageError
+from dynadb_async.errors import (
+    OutcomeUnknownError,
+    TableNotFoundError,
+    TableNotReadyError,
+    UsageError,
+    VersionConflictError,
+)
 from dynadb_async.item import Item, Layout, checked_turn_id
 from dynadb_async.observer import Observer
 from dynadb_async.queue import Queue
@@ -22,6 +28,8 @@ from dynadb_async.time_left import TimeLeft
 from dynadb_async.turn import Session, Turn
 
 R = TypeVar("R")
+
+MOST_RUNS = 5
 
 
 @define(eq=False)
@@ -128,6 +136,31 @@ class Live:
     def time_left(self, io_timeout: float | None = None) -> TimeLeft:
         """The time for operations that begin now."""
         return TimeLeft(self.connection.config.operation_timeout, io_timeout)
+
+    async def handle(
+        self,
+        user_id: str,
+        handler: Callable[[Turn[Any]], Awaitable[Any]],
+        session: Session | None,
+        turn_id: str | None,
+        io_timeout: float | None,
+    ) -> Any:
+        """A whole turn; on a true conflict, with which only *handler* can deal, once more from the beginning."""
+        async with self.place(user_id, io_timeout) as left:
+            for run in range(1, MOST_RUNS + 1):
+                turn = await self.load(user_id, session, turn_id, left)
+                if not turn.is_duplicate:
+                    with left.paused(), turn.loaded.opened():
+                        answer = await handler(turn)
+                    turn.response = turn.response if answer is None else answer
+                    try:
+                        await self.save(turn, left)
+                    except VersionConflictError as conflict:
+                        if conflict.deleted or run == MOST_RUNS or left.seconds == 0:
+                            raise
+                        continue
+                break
+            return turn.response
 
     async def load(self, user_id: str, session: Session | None, turn_id: str | None, left: TimeLeft) -> Turn[Any]:
         """The user's turn."""
