@@ -122,7 +122,7 @@ async def test_ways(proxy: FaultProxy, adapter: Open, client_options: dict[str, 
     async with adapter() as db:
         await said(db, "hello")
     assert proxy.last is not None
-    assert proxy.last.headers["user-agent"].startswith("dynadb-async/") == bool(client_options["fast_path"])
+    assert ("md/wire" in proxy.last.headers["user-agent"]) == bool(client_options["fast_path"])
 
 
 @pytest.mark.parametrize(("fault", "code", "read_error", "write_error"), PERMANENT, ids=[f[0].name for f in PERMANENT])
