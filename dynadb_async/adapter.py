@@ -75,7 +75,7 @@ class AsyncDynamoDb(Generic[T]):
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """See the class."""
-        self.config = DynamoDbConfig(table=config) if isinstance(config, str) else config
+        self.config: DynamoDbConfig = DynamoDbConfig(table=config) if isinstance(config, str) else config
         serializer = DynamoDbSerializer(self.config.marshall) if serializer is None else serializer
         self._layout = Layout(config=self.config, serializer=serializer, user_data=user_data)
         self._session = aioboto3.Session() if aws_session is None else aws_session

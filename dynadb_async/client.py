@@ -90,7 +90,7 @@ class SharedClient:
 
     async def _lifetime(self) -> AsyncGenerator[Any]:
         try:
-            context = self.session.client("dynamodb", **self._settings())
+            context: Any = self.session.client("dynamodb", **self._settings())
             async with context as client:
                 await self._check_credentials()
                 client.meta.events.register("before-parse.dynamodb", check_sdk_answer)

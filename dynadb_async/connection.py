@@ -14,7 +14,7 @@ from dynadb_async.observer import Observer
 from dynadb_async.retry import Attempts, RetryBudget
 from dynadb_async.wire.request import Request
 
-logger = logging.getLogger("dynadb_async")
+logger: logging.Logger = logging.getLogger("dynadb_async")
 
 Answer = dict[str, Any]
 
@@ -120,8 +120,9 @@ class Connection:
 
     async def _opened(self, until: float) -> bool:
         """Open the client; False if the time was up before that was done."""
+        limit = asyncio.timeout_at(until)
         try:
-            async with asyncio.timeout_at(until) as limit:
+            async with limit:
                 await self.client.open()
         except TimeoutError:
             if not limit.expired():

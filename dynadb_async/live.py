@@ -147,20 +147,22 @@ class Live:
     ) -> Any:
         """A whole turn; on a true conflict, with which only *handler* can deal, once more from the beginning."""
         async with self.place(user_id, io_timeout) as left:
-            for run in range(1, MOST_RUNS + 1):
+            run = 1
+            while True:
                 turn = await self.load(user_id, session, turn_id, left)
-                if not turn.is_duplicate:
-                    with left.paused(), turn.loaded.opened():
-                        answer = await handler(turn)
-                    turn.response = turn.response if answer is None else answer
-                    try:
-                        await self.save(turn, left)
-                    except VersionConflictError as conflict:
-                        if conflict.deleted or run == MOST_RUNS or left.seconds == 0:
-                            raise
-                        continue
-                break
-            return turn.response
+                if turn.is_duplicate:
+                    return turn.response
+                with left.paused(), turn.loaded.opened():
+                    answer = await handler(turn)
+                turn.response = turn.response if answer is None else answer
+                try:
+                    await self.save(turn, left)
+                except VersionConflictError as conflict:
+                    if conflict.deleted or run == MOST_RUNS or left.seconds == 0:
+                        raise
+                    run += 1
+                else:
+                    return turn.response
 
     async def load(self, user_id: str, session: Session | None, turn_id: str | None, left: TimeLeft) -> Turn[Any]:
         """The user's turn."""
@@ -210,8 +212,9 @@ class Live:
                 raise
 
     async def _table_ready(self, left: TimeLeft) -> None:
+        limit = asyncio.timeout(left.seconds)
         try:
-            async with asyncio.timeout(left.seconds) as limit:
+            async with limit:
                 await self.table.ensure()
         except TimeoutError:
             if not limit.expired():

@@ -18,7 +18,7 @@ from dynadb_async.errors import (
     UsageError,
 )
 
-logger = logging.getLogger("dynadb_async")
+logger: logging.Logger = logging.getLogger("dynadb_async")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
@@ -91,8 +91,9 @@ class Table:
         self.is_ready = not task.cancelled() and task.exception() is None
 
     async def _make_ready(self) -> None:
+        limit = asyncio.timeout(self.config.ready_timeout)
         try:
-            async with asyncio.timeout(self.config.ready_timeout) as limit:
+            async with limit:
                 await self._make_active()
                 if self.config.ttl is not None:
                     await self._enable_ttl(self.config.ttl.attribute)

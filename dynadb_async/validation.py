@@ -138,32 +138,32 @@ def _is_url(value: object) -> bool:
         return False
 
 
-a_bool = expected("a bool (true or false)", lambda value: isinstance(value, bool))
-a_bool_or_none = expected("a bool or None", lambda value: value is None or isinstance(value, bool))
-fast_path = expected("true, false or 'aiohttp'", lambda value: isinstance(value, bool) or value == "aiohttp")
-seconds = expected("seconds > 0 as an int or a float", _is_seconds)
-duration = expected(
+a_bool: Validator = expected("a bool (true or false)", lambda value: isinstance(value, bool))
+a_bool_or_none: Validator = expected("a bool or None", lambda value: value is None or isinstance(value, bool))
+fast_path: Validator = expected("true, false or 'aiohttp'", lambda value: isinstance(value, bool) or value == "aiohttp")
+seconds: Validator = expected("seconds > 0 as an int or a float", _is_seconds)
+duration: Validator = expected(
     f"a timedelta > 0 of at most {LONGEST_DURATION.days} days",
     lambda value: isinstance(value, timedelta) and timedelta(0) < value <= LONGEST_DURATION,
 )
-duration_or_none = expected(
+duration_or_none: Validator = expected(
     "a timedelta > 0 or None", lambda value: value is None or (isinstance(value, timedelta) and value > timedelta(0))
 )
-table_name = expected("a table's name: 3 to 255 of the characters a-z A-Z 0-9 _ . -", _is_table_name)
-attribute_name = expected("an attribute's name: a str of 1 to 255 bytes", _is_attribute_name)
+table_name: Validator = expected("a table's name: 3 to 255 of the characters a-z A-Z 0-9 _ . -", _is_table_name)
+attribute_name: Validator = expected("an attribute's name: a str of 1 to 255 bytes", _is_attribute_name)
 # The address may hold somebody's password: it is not shown.
-url = expected(
+url: Validator = expected(
     "a URL like http://localhost:8000, without user or password in it, or None",
     lambda value: value is None or _is_url(value),
     is_secret=True,
 )
-ca_bundle = expected(
+ca_bundle: Validator = expected(
     "a bool, the path of a CA bundle or None", lambda value: value is None or isinstance(value, bool) or _is_text(value)
 )
-no_top_level_container = expected(
+no_top_level_container: Validator = expected(
     "False, since True wraps the item in one more map and DynamoDB refuses each save", lambda value: value is False
 )
-on_conflict = expected(
+on_conflict: Validator = expected(
     "'merge', 'raise', 'overwrite' or a function (path, loaded, ours, theirs) -> value",
     lambda value: value in ("merge", "raise", "overwrite") if isinstance(value, str) else callable(value),
 )

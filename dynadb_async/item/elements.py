@@ -14,7 +14,7 @@ from dynadb_async.serializer import AttributeValue
 from dynadb_async.size import attribute_size, size_bound
 from dynadb_async.turn import Turn
 
-logger = logging.getLogger("dynadb_async")
+logger: logging.Logger = logging.getLogger("dynadb_async")
 
 # Custom elements are functions; these are copied from the turn. `state` is the session's.
 COPIED = ("request", "input", "nlu", "asr", "entities", "output", "response")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import InvalidUserIdError, MalformedItemError, SerializationError
@@ -37,18 +37,15 @@ class Layout:
     config: DynamoDbConfig
     serializer: Serializer
     user_data: Callable[[dict[str, Any]], Any]
-    native: DynamoDbSerializer = field(init=False)
-    elements: tuple[str, ...] = field(init=False)
+    native: DynamoDbSerializer = field(
+        init=False, default=Factory(lambda self: DynamoDbSerializer(self.config.marshall), takes_self=True)
+    )
+    elements: tuple[str, ...] = field(init=False, default=Factory(lambda self: self._elements_on(), takes_self=True))
 
-    @elements.default
-    def _elements(self) -> tuple[str, ...]:
+    def _elements_on(self) -> tuple[str, ...]:
         stored = self.config.stored_elements
         is_on = {USER: stored.user, SESSION: stored.session is not None, HISTORY: stored.history is not None}
         return tuple(name for name, on in is_on.items() if on)
-
-    @native.default
-    def _native(self) -> DynamoDbSerializer:
-        return DynamoDbSerializer(self.config.marshall)
 
     @property
     def key_name(self) -> str:

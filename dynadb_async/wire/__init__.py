@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -24,11 +25,11 @@ from dynadb_async.wire.over_protocol import ProtocolTransport
 from dynadb_async.wire.request import Request, binary_value
 from dynadb_async.wire.signature import Credentials, Signer
 
-logger = logging.getLogger("dynadb_async")
+logger: logging.Logger = logging.getLogger("dynadb_async")
 
 OK = 200
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
-may_hold_binaries = re.compile(rb'"BS?"').search
+may_hold_binaries: Callable[[bytes], re.Match[bytes] | None] = re.compile(rb'"BS?"').search
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 

@@ -23,7 +23,7 @@ def _is_the_sdks(function: Any) -> bool:
     return False
 
 
-MAKE_API_CALL = AioBaseClient._make_api_call  # noqa: SLF001
+MAKE_API_CALL: Any = AioBaseClient._make_api_call  # noqa: SLF001
 IS_THE_SDKS = _is_the_sdks(MAKE_API_CALL)
 
 EVENTS = (

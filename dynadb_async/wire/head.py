@@ -42,14 +42,14 @@ class Head:
         length = fields.get(b"content-length", b"")
         if not LENGTH.fullmatch(length) or not NEVER.isdisjoint(fields):
             raise UnusualAnswerError
-        self.status = int(form[1])
-        self.length = int(length)
+        self.status: int = int(form[1])
+        self.length: int = int(length)
         if self.length > LARGEST_BODY:
             raise UnusualAnswerError
-        self.keeps = fields.get(b"connection", b"keep-alive").lower() == b"keep-alive"
+        self.keeps: bool = fields.get(b"connection", b"keep-alive").lower() == b"keep-alive"
         checksum = fields.get(b"x-amz-crc32")
-        self.checksum = None if checksum is None else checksum.decode("latin-1")
-        self.request_id = fields.get(b"x-amzn-requestid", b"").decode("latin-1")
+        self.checksum: str | None = None if checksum is None else checksum.decode("latin-1")
+        self.request_id: str = fields.get(b"x-amzn-requestid", b"").decode("latin-1")
 
 
 def _fields(raw: bytes) -> dict[bytes, bytes]:

@@ -36,8 +36,8 @@ class Connection(asyncio.BufferedProtocol):
         self._end = 0
         self._head: Head | None = None
         self._body_at = 0
-        self.idle_since = 0.0
-        self.is_usable = True
+        self.idle_since: float = 0.0
+        self.is_usable: bool = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
