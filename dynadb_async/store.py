@@ -150,7 +150,7 @@ class Store:
         """The save succeeded; *current* is the item, where it had to be looked at to know that."""
         loaded: Loaded = turn.loaded
         if current is not None:
-            stored = Snapshot.of(self.layout, current)
+            stored = Snapshot.of(self.layout, current, is_stored=True)
         elif loaded.stored is None or loaded.is_expired:
             stored = attempt.written
         else:
@@ -176,7 +176,7 @@ class Store:
                 raise VersionConflictError(deleted=True)
             loaded.stored, loaded.is_expired = None, False
             return ours
-        found = Snapshot.of(self.layout, current)
+        found = Snapshot.of(self.layout, current, is_stored=True)
         if self.layout.is_expired(current, self.clock()):
             loaded.stored, loaded.is_expired = found, True
             return ours

@@ -25,11 +25,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynadb_async import ClientConfig, DynaDbError, RequestTimeoutError, SerializationError
+from dynadb_async.attribute_json import encoded
 from dynadb_async.client import SharedClient
 from dynadb_async.connection import Connection
 from dynadb_async.failures import AttemptFailedError, ConditionFailedError
 from dynadb_async.wire import decode
-from dynadb_async.wire.request import encoded
 from tests.engines import Engine
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, raw_server
 from tests.tables import AWS_SESSION, PATIENCE, Table, new_table

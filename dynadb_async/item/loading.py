@@ -76,8 +76,8 @@ def turn_from_item(
     live: Item = {} if item is None or is_expired else item
     is_new = item is None or is_expired
     elements = {name: layout.element(live, name) for name in layout.elements}
-    stored = None if item is None else Snapshot.of(layout, item)
-    base = Snapshot.of(layout, live) if stored is None or is_expired else stored
+    stored = None if item is None else Snapshot.of(layout, item, is_stored=True)
+    base = Snapshot.of(layout, {}) if stored is None or is_expired else stored
     loaded = Loaded(stored, base, elements, is_expired, session is None and SESSION not in elements)
     turn = Turn(
         user=User(id=user_id, data=_user_data(layout, elements.get(USER, {}), is_new=is_new), is_new=is_new),

@@ -6,18 +6,14 @@ again and again, which is dearer than all else in a turn; bytes are not looked a
 meanwhile, and the bytes are thrown away unread.
 """
 
-import marshal
 from typing import Self
 
 from attrs import frozen
 
-from dynadb_async.errors import SerializationError
+from dynadb_async.attribute_json import decoded, encoded
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.recent import Entry, recent_turns, write_of
 from dynadb_async.serializer import AttributeValue
-
-# The last format without references: they would take a look at each object, and make the bytes fewer than the item's.
-FORMAT = 2
 
 
 @frozen
@@ -35,15 +31,15 @@ class Snapshot:
     _parts: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, layout: Layout, item: Item) -> Self:
+    def of(cls, layout: Layout, item: Item, *, is_stored: bool = False) -> Self:
         """
-        Keep *item*.
+        Keep *item*, which *is_stored* if it was read.
 
         Raises:
             MalformedItemError: Its recent turns are something else.
             SerializationError: A user's own serializer made something that is no attribute value.
         """
-        return cls(item.get(UPDATED_AT), recent_turns(layout, item), (_frozen(item),))
+        return cls(item.get(UPDATED_AT), recent_turns(layout, item), (encoded({"Item": item}, is_stored=is_stored),))
 
     def with_written(self, written: Self) -> Self:
         """The item once *written* was laid over this one."""
@@ -53,7 +49,7 @@ class Snapshot:
         """The attributes, a tree of one's own."""
         item: Item = {}
         for part in self._parts:
-            item |= marshal.loads(part)  # noqa: S302 - our own bytes, which never left this process
+            item |= decoded(part, "Item")["Item"]
         return item
 
     @property
@@ -65,11 +61,3 @@ class Snapshot:
     def size_bound(self) -> int:
         """Bytes that the item surely does not exceed in DynamoDB: in this form, every part of it is longer."""
         return sum(map(len, self._parts))
-
-
-def _frozen(values: Item) -> bytes:
-    try:
-        return marshal.dumps(values, FORMAT)
-    except ValueError:
-        problem = "the serializer made something that is no attribute value; it takes plain dicts, lists, str and bytes"
-    raise SerializationError(problem)

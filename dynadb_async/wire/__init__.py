@@ -6,30 +6,26 @@ that only it can do (a proxy, tracing instrumentation, an event handler, a patch
 """
 
 import asyncio
-import json
 import logging
-import re
-from collections.abc import Callable
 from typing import Any
 
-import orjson
 from aiobotocore.credentials import AioCredentials
 
 from dynadb_async.answers import check_checksum, check_shape
+from dynadb_async.attribute_json import decoded
 from dynadb_async.config import ClientConfig
 from dynadb_async.failures import CORRUPT, NOT_BEGUN, AttemptFailedError, ConditionFailedError, failure_of_answer
 from dynadb_async.wire.endpoint import Endpoint, Watch, is_plain_client, verify_of
 from dynadb_async.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
 from dynadb_async.wire.over_aiohttp import AiohttpTransport
 from dynadb_async.wire.over_protocol import ProtocolTransport
-from dynadb_async.wire.request import Request, binary_value
+from dynadb_async.wire.request import Request
 from dynadb_async.wire.signature import Credentials, Signer
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
 OK = 200
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
-may_hold_binaries: Callable[[bytes], re.Match[bytes] | None] = re.compile(rb'"BS?"').search
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
@@ -85,9 +81,9 @@ class Wire:
         check_checksum(answer.checksum, answer.body)
         if answer.status != OK:
             raise _refusal(answer)
-        decoded: dict[str, Any] = decode(answer.body)
-        check_shape(operation, decoded)
-        return decoded
+        members: dict[str, Any] = decode(answer.body)
+        check_shape(operation, members)
+        return members
 
     async def _frozen_credentials(self, until: float) -> Credentials:
         frozen: Credentials
@@ -119,23 +115,10 @@ def decode(body: bytes) -> Any:
         AttemptFailedError: It is no JSON.
     """
     try:
-        decoded = _parsed(body)
-        # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked.
-        if may_hold_binaries(body) and isinstance(decoded, dict) and isinstance(decoded.get("Item"), dict):
-            decoded["Item"] = {name: binary_value(value) for name, value in decoded["Item"].items()}
+        return decoded(body, "Item")
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise AttemptFailedError(CORRUPT) from None
-    return decoded
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        # Other programs store strings that are no Unicode: a lone surrogate, which Python's parser takes as it is.
-        if b"\\ud" not in body.lower():
-            raise
-    return json.loads(body)
+        pass
+    raise AttemptFailedError(CORRUPT)
 
 
 def _refusal(answer: HttpAnswer) -> Exception:

@@ -1,0 +1,85 @@
+"""
+Attribute values as JSON and back, as DynamoDB's protocol has them: a binary is base64 there, and bytes with us.
+
+Other programs store texts that are no Unicode, with a lone surrogate: they are read, and kept, as they are.
+"""
+
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from dynadb_async.errors import SerializationError
+
+_may_hold_binaries: Callable[[bytes], re.Match[bytes] | None] = re.compile(rb'"BS?"').search
+
+
+def encoded(members: Mapping[str, Any], *, is_stored: bool = False) -> bytes:
+    """
+    JSON of a mapping that has attribute values in it: an item, or botocore's parameters of an item operation.
+
+    Texts that are no Unicode are refused, unless the mapping *is_stored* already.
+
+    Raises:
+        SerializationError: A user's own serializer made something that is no attribute value.
+    """
+    try:
+        return orjson.dumps(members, default=_base64)
+    except orjson.JSONEncodeError as error:
+        if is_stored:
+            return json.dumps(members, default=_base64).encode()
+        problem = f"the serializer made something that is no attribute value ({type(error).__name__}); correct it"
+    raise SerializationError(problem)
+
+
+def _base64(value: Any) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return b64encode(value).decode()
+    raise TypeError
+
+
+def decoded(body: bytes, *maps: str) -> Any:
+    """
+    What is in *body*, binaries as bytes in its members named *maps*, which map names to attribute values.
+
+    Raises:
+        ValueError, TypeError, AttributeError, RecursionError: It is no JSON, or there is something else in *maps*.
+    """
+    members = _parsed(body)
+    # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked.
+    if _may_hold_binaries(body) and isinstance(members, dict):
+        for name in maps:
+            if isinstance(members.get(name), dict):
+                members[name] = _with_binaries(members[name])
+    return members
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        if b"\\ud" not in body.lower():
+            raise
+    return json.loads(body)
+
+
+def _with_binaries(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Attribute values by name whose binaries are in base64 as those whose binaries are bytes."""
+    return {name: _with_bytes(value) for name, value in values.items()}
+
+
+def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
+    match value:
+        case {"B": text}:
+            return {"B": b64decode(text, validate=True)}
+        case {"BS": texts}:
+            return {"BS": [b64decode(text, validate=True) for text in texts]}
+        case {"M": members}:
+            return {"M": _with_binaries(members)}
+        case {"L": members}:
+            return {"L": [_with_bytes(member) for member in members]}
+        case _:
+            return value
