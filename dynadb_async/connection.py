@@ -11,8 +11,8 @@ from dynadb_async.client import SharedClient
 from dynadb_async.config import ClientConfig
 from dynadb_async.failures import NOT_BEGUN, ConditionFailedError, Failure, error_of, failure_of, failure_of_answer
 from dynadb_async.observer import Observer
+from dynadb_async.request import Request
 from dynadb_async.retry import Attempts, RetryBudget
-from dynadb_async.wire.request import Request
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
@@ -53,37 +53,40 @@ class Connection:
         """The client's settings."""
         return self.client.config
 
-    async def call(self, operation: str, parameters: dict[str, Any], *, until: float) -> Answer:
+    async def call(self, request: Request, *, until: float) -> Answer:
         """
-        DynamoDB's answer to *operation*, such as `GetItem`, with its *parameters* in botocore's form.
+        DynamoDB's answer to *request*, in botocore's form.
 
         Raises:
             ConditionFailedError: With the item that is there instead.
             TableNotFoundError: There is no such table.
             RequestError: Refused, or given up by the time *until*, on the event loop's clock.
         """
-        if self.observer is not None and operation in ITEM_OPERATIONS:
-            parameters = parameters | {"ReturnConsumedCapacity": "TOTAL"}
-        request = Request(operation, parameters)
-        del parameters  # as the request's, they are let go once they are encoded
-        attempts = Attempts(self.config.max_attempts, self.budget, until)
+        attempt = self._attempt
+        if self.observer is not None:
+            attempt = self._observed_attempt
+            if request.operation in ITEM_OPERATIONS:
+                request.ask_for_capacity()
+        attempts: Attempts | None = None
         may_have_happened = False
         while True:
-            answer, failure = await self._observed_attempt(request, until)
+            answer, failure = await attempt(request, until)
             if failure is None:
-                attempts.succeeded()
+                if attempts is None:
+                    self.budget.give(1)
+                else:
+                    attempts.succeeded()
                 return answer
+            attempts = attempts or Attempts(self.config.max_attempts, self.budget, until)
             may_have_happened |= failure.may_have_happened
             pause = attempts.pause_after(failure, asyncio.get_running_loop().time())
-            logger.debug("%s: attempt %d failed: %s", operation, attempts.made, failure.code)
+            logger.debug("%s: attempt %d failed: %s", request.operation, attempts.made, failure.code)
             if pause is None:
-                is_unknown = may_have_happened and operation not in READS
-                raise error_of(failure, operation, request.table, may_have_happened=is_unknown)
+                is_unknown = may_have_happened and request.operation not in READS
+                raise error_of(failure, request.operation, request.table, may_have_happened=is_unknown)
             await asyncio.sleep(pause)
 
     async def _observed_attempt(self, request: Request, until: float) -> tuple[Answer, Failure | None]:
-        if self.observer is None:
-            return await self._attempt(request, until)
         code, units = "Cancelled", 0.0
         try:
             answer, failure = await self._attempt(request, until)
@@ -93,7 +96,8 @@ class Connection:
             code = CONDITION_FAILED
             raise
         finally:
-            self.observer.attempted(request.operation, code, units)
+            if self.observer is not None:
+                self.observer.attempted(request.operation, code, units)
         return answer, failure
 
     async def _attempt(self, request: Request, until: float) -> tuple[Answer, Failure | None]:

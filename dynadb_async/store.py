@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from attrs import define, frozen
+from attrs import frozen
 
 from dynadb_async import item as items
 from dynadb_async.connection import Connection
@@ -12,10 +12,11 @@ from dynadb_async.errors import OutcomeUnknownError, RequestError, VersionConfli
 from dynadb_async.failures import ConditionFailedError
 from dynadb_async.item import Item, Layout, Loaded, Snapshot
 from dynadb_async.item.recent import Entry, write_of
+from dynadb_async.request import Request
 from dynadb_async.turn import Session, Turn
 
 
-@define(kw_only=True)
+@frozen(kw_only=True)
 class Attempt:
     """
     One attempt to store a turn.
@@ -24,18 +25,13 @@ class Attempt:
         entry: What it adds to the recent turns; the same for all attempts of a save, as its write id names the save.
         ours: What the turn itself holds, the base of a later merge.
         written: What is written, which may have another turn's changes in it.
-        parameters: The UpdateItem call, until it is taken.
+        request: The UpdateItem.
     """
 
     entry: Entry
     ours: Snapshot
     written: Snapshot
-    parameters: dict[str, Any]
-
-    def take_parameters(self) -> dict[str, Any]:
-        """The call, which is then the connection's alone, to be let go once it is encoded."""
-        parameters, self.parameters = self.parameters, {}
-        return parameters
+    request: Request
 
 
 @frozen(kw_only=True)
@@ -70,13 +66,13 @@ class Store:
             "Key": self.layout.key(user_id),
             "ConsistentRead": is_consistent,
         }
-        answer = await self.connection.call("GetItem", parameters, until=until)
+        answer = await self.connection.call(Request("GetItem", parameters), until=until)
         return answer.get("Item")
 
     async def delete(self, user_id: str, *, until: float) -> None:
         """Delete the item, if there is one."""
         parameters = {"TableName": self.layout.config.table.name, "Key": self.layout.key(user_id)}
-        await self.connection.call("DeleteItem", parameters, until=until)
+        await self.connection.call(Request("DeleteItem", parameters), until=until)
 
     async def save(self, turn: Turn[Any], *, until: float) -> None:
         """
@@ -90,7 +86,7 @@ class Store:
         attempt = self._first_attempt(turn, entry)
         while attempt is not None:
             try:
-                await self.connection.call("UpdateItem", attempt.take_parameters(), until=until)
+                await self.connection.call(attempt.request, until=until)
             except ConditionFailedError as refused:
                 current = refused.item or await self._read_after_refusal(turn.user.id, until)
                 attempt = self._next_attempt(turn, attempt, current)
@@ -130,7 +126,7 @@ class Store:
             entry=entry,
             ours=update.written if ours is None else ours,
             written=update.written,
-            parameters=update.parameters,
+            request=update.request,
         )
         loaded.attempts[write_of(entry)] = attempt.ours
         return attempt

@@ -17,6 +17,7 @@ from dynadb_async.errors import (
     TableNotReadyError,
     UsageError,
 )
+from dynadb_async.request import Request
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
@@ -196,4 +197,5 @@ class Table:
 
     async def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         until = asyncio.get_running_loop().time() + self.connection.config.operation_timeout
-        return await self.connection.call(operation, {"TableName": self.config.name, **parameters}, until=until)
+        request = Request(operation, {"TableName": self.config.name, **parameters})
+        return await self.connection.call(request, until=until)

@@ -398,18 +398,12 @@ async def test_nothing_of_a_person_is_logged(
     assert user_id not in shown
 
 
-class OfNumpy(str):
-    """A text by its class, but not a plain one."""
-
-    __slots__ = ()
-
-
 class OddSerializer:
     """A user's own serializer that does not keep to plain values."""
 
     def serialize(self, element: Any) -> dict[str, Any]:
         """Not what DynamoDB's client can take."""
-        return {"M": {"data": {"S": OfNumpy("x")}, "more": {"S": str(element)}}}
+        return {"M": {"data": {"S": ["x", object()]}, "more": {"S": str(element)}}}
 
     def deserialize(self, value: dict[str, Any]) -> Any:
         """Never asked."""
@@ -419,7 +413,7 @@ class OddSerializer:
 async def test_a_serializer_of_odd_values(strict_table: Table) -> None:
     """What a user's own serializer makes has to be plain; the error says so, and nothing is written."""
     async with strict_table.adapter(serializer=OddSerializer()) as db:
-        with pytest.raises(SerializationError, match="it takes plain dicts, lists, str and bytes"):
+        with pytest.raises(SerializationError, match="no attribute value"):
             async with db.turn("odd") as turn:
                 turn.user.data["name"] = "Ada"
     assert strict_table.item("odd") is None

@@ -29,6 +29,7 @@ from dynadb_async.attribute_json import encoded
 from dynadb_async.client import SharedClient
 from dynadb_async.connection import Connection
 from dynadb_async.failures import AttemptFailedError, ConditionFailedError
+from dynadb_async.request import Request
 from dynadb_async.wire import decode
 from tests.engines import Engine
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, raw_server
@@ -59,7 +60,7 @@ def connection_of(session: aioboto3.Session | None = None, **client: Any) -> Con
 async def call(over: Connection, operation: str = "GetItem", **parameters: Any) -> dict[str, Any]:
     """The answer, without what only the SDK adds."""
     until = asyncio.get_running_loop().time() + 5
-    found = await over.call(operation, parameters or READ, until=until)
+    found = await over.call(Request(operation, parameters or READ), until=until)
     return {name: value for name, value in found.items() if name != "ResponseMetadata"}
 
 
@@ -634,7 +635,7 @@ async def test_credentials_that_do_not_come_cost_no_more_than_the_time(server: R
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(RequestTimeoutError):
-            await over.call("GetItem", READ, until=began + 0.3)
+            await over.call(Request("GetItem", READ), until=began + 0.3)
 
         assert loop.time() - began < 0.8
     assert not server.asked

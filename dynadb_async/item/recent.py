@@ -33,7 +33,7 @@ def recent_turns(layout: Layout, item: Item) -> list[Entry]:
         return []
     try:
         entries: list[Entry] = [entry["M"] for entry in stored["L"]]
-        if entries and all(type(entry[WRITE]["S"]) is str for entry in entries):
+        if {type(entry[WRITE]["S"]) for entry in entries} == {str}:
             return entries
     except (KeyError, TypeError):
         pass
@@ -98,13 +98,17 @@ def checked_turn_id(turn_id: str | None) -> str | None:
     raise SerializationError(problem, ("turn_id",))
 
 
-def recent_with(config: DynamoDbConfig, entry: Entry, before: list[Entry], own_writes: set[str]) -> AttributeValue:
+def recent_with(config: DynamoDbConfig, entry: Entry, before: list[Entry], own_writes: set[str]) -> list[Entry]:
     """The recent turns once *entry* is the newest; earlier saves of the same turn give way to it."""
-    kept = [entry, *(e for e in before if write_of(e) not in own_writes)][: config.recent_turns]
-    replies = config.recent_responses
-    entries = []
-    for recent in kept:
-        if RESPONSE in recent:
-            replies -= 1
-        entries.append({"M": recent if replies >= 0 else {k: v for k, v in recent.items() if k != RESPONSE}})
-    return {"L": entries}
+    if own_writes:
+        before = [earlier for earlier in before if write_of(earlier) not in own_writes]
+    recent = [entry, *before[: config.recent_turns - 1]]
+    with_reply = [place for place, earlier in enumerate(recent) if RESPONSE in earlier]
+    for place in with_reply[config.recent_responses :]:
+        recent[place] = {name: value for name, value in recent[place].items() if name != RESPONSE}
+    return recent
+
+
+def attribute_of_recent(recent: list[Entry]) -> AttributeValue:
+    """As it is stored."""
+    return {"L": [{"M": entry} for entry in recent]}

@@ -6,6 +6,7 @@ again and again, which is dearer than all else in a turn; bytes are not looked a
 meanwhile, and the bytes are thrown away unread.
 """
 
+from collections.abc import Callable
 from typing import Self
 
 from attrs import frozen
@@ -13,7 +14,11 @@ from attrs import frozen
 from dynadb_async.attribute_json import decoded, encoded
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.recent import Entry, recent_turns, write_of
+from dynadb_async.request import Request, parameters_of
 from dynadb_async.serializer import AttributeValue
+
+Part = tuple[Callable[[bytes], Item], bytes]
+"""JSON, and how to read it."""
 
 
 @frozen
@@ -28,7 +33,7 @@ class Snapshot:
 
     updated_at: AttributeValue | None
     recent: list[Entry]
-    _parts: tuple[bytes, ...]
+    _parts: tuple[Part, ...]
 
     @classmethod
     def of(cls, layout: Layout, item: Item, *, is_stored: bool = False) -> Self:
@@ -39,7 +44,18 @@ class Snapshot:
             MalformedItemError: Its recent turns are something else.
             SerializationError: A user's own serializer made something that is no attribute value.
         """
-        return cls(item.get(UPDATED_AT), recent_turns(layout, item), (encoded({"Item": item}, is_stored=is_stored),))
+        part = encoded({"Item": item}, is_stored=is_stored)
+        return cls(item.get(UPDATED_AT), recent_turns(layout, item), ((_item_of_answer, part),))
+
+    @classmethod
+    def of_update(cls, written: Item, recent: list[Entry], update: Request) -> Self:
+        """
+        Keep what an UpdateItem writes, by keeping its JSON; `update` numbers what it writes.
+
+        Raises:
+            SerializationError: As for `of`.
+        """
+        return cls(written.get(UPDATED_AT), recent, ((_item_of_update, update.body),))
 
     def with_written(self, written: Self) -> Self:
         """The item once *written* was laid over this one."""
@@ -48,8 +64,8 @@ class Snapshot:
     def item(self) -> Item:
         """The attributes, a tree of one's own."""
         item: Item = {}
-        for part in self._parts:
-            item |= decoded(part, "Item")["Item"]
+        for read, body in self._parts:
+            item |= read(body)
         return item
 
     @property
@@ -60,4 +76,15 @@ class Snapshot:
     @property
     def size_bound(self) -> int:
         """Bytes that the item surely does not exceed in DynamoDB: in this form, every part of it is longer."""
-        return sum(map(len, self._parts))
+        return sum([len(body) for _, body in self._parts])
+
+
+def _item_of_answer(body: bytes) -> Item:
+    item: Item = decoded(body, "Item")["Item"]
+    return item
+
+
+def _item_of_update(body: bytes) -> Item:
+    parameters = parameters_of(body)
+    names, values = parameters["ExpressionAttributeNames"], parameters["ExpressionAttributeValues"]
+    return {names[f"#{place[1:]}"]: value for place, value in values.items() if place[1:].isdecimal()}

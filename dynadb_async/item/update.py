@@ -10,14 +10,13 @@ from attrs import frozen
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.loading import Loaded
-from dynadb_async.item.recent import WRITE, Entry, recent_with
+from dynadb_async.item.recent import WRITE, Entry, attribute_of_recent, recent_with
 from dynadb_async.item.snapshot import Snapshot
+from dynadb_async.request import Request
 from dynadb_async.size import attribute_size
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: an item's size, names included.
 LARGEST_ITEM = 400 * 1024
-
-Parameters = dict[str, Any]
 
 
 @frozen
@@ -27,11 +26,11 @@ class Update:
 
     Attributes:
         written: The attributes that it writes.
-        parameters: The UpdateItem call, on condition that nobody changed the item since it was loaded.
+        request: The UpdateItem, on condition that nobody changed the item since it was loaded.
     """
 
     written: Snapshot
-    parameters: Parameters
+    request: Request
 
 
 def update_of_save(
@@ -45,19 +44,19 @@ def update_of_save(
     """
     table = layout.config.table
     stored = None if loaded.is_expired else loaded.stored
-    written = dict(attributes)
-    before = [] if stored is None else stored.recent
-    written[layout.recent_name] = recent_with(layout.config, entry, before, loaded.writes)
+    recent = recent_with(layout.config, entry, [] if stored is None else stored.recent, loaded.writes)
+    written = {**attributes, layout.recent_name: attribute_of_recent(recent)}
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
-    snapshot = Snapshot.of(layout, written)
+    request = Request("UpdateItem", _parameters(layout, written, loaded, user_id))
+    snapshot = Snapshot.of_update(written, recent, request)
     kept_size = 0 if stored is None else stored.size_bound
-    if snapshot.size_bound + kept_size + len(user_id) * 4 > LARGEST_ITEM:
+    if snapshot.size_bound + kept_size > LARGEST_ITEM:
         check_size(({} if stored is None else stored.item()) | written | layout.key(user_id))
-    return Update(snapshot, _parameters(layout, written, loaded, user_id))
+    return Update(snapshot, request)
 
 
-def _parameters(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> Parameters:
+def _parameters(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> dict[str, Any]:
     condition, names, values = _condition(layout, loaded)
     # An item past its TTL is a new one: what the old one held besides goes.
     old = loaded.stored.item() if loaded.is_expired and loaded.stored is not None else {}

@@ -15,11 +15,11 @@ from dynadb_async.answers import check_checksum, check_shape
 from dynadb_async.attribute_json import decoded
 from dynadb_async.config import ClientConfig
 from dynadb_async.failures import CORRUPT, NOT_BEGUN, AttemptFailedError, ConditionFailedError, failure_of_answer
+from dynadb_async.request import Request
 from dynadb_async.wire.endpoint import Endpoint, Watch, is_plain_client, verify_of
 from dynadb_async.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
 from dynadb_async.wire.over_aiohttp import AiohttpTransport
 from dynadb_async.wire.over_protocol import ProtocolTransport
-from dynadb_async.wire.request import Request
 from dynadb_async.wire.signature import Credentials, Signer
 
 logger: logging.Logger = logging.getLogger("dynadb_async")

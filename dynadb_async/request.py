@@ -1,4 +1,4 @@
-"""An item operation that is about to be sent."""
+"""An operation of DynamoDB's that is about to be asked for."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from dynadb_async.attribute_json import decoded, encoded
 
 class Request:
     """
-    An operation's parameters, in botocore's form until the fast path encodes them, from then on only as JSON.
+    An operation's parameters, in botocore's form until they are encoded, from then on only as JSON.
 
     So no tree of them waits for the network, which the garbage collector would look at again and again.
 
@@ -15,6 +15,8 @@ class Request:
         operation: DynamoDB's name for it, such as `GetItem`.
         table: The table's name.
     """
+
+    __slots__ = ("_body", "_parameters", "operation", "table")
 
     def __init__(self, operation: str, parameters: dict[str, Any]) -> None:
         self.operation = operation
@@ -37,7 +39,14 @@ class Request:
     @property
     def parameters(self) -> dict[str, Any]:
         """In botocore's form, for the ordinary client."""
-        if self._parameters is not None:
-            return self._parameters
-        parameters: dict[str, Any] = decoded(self._body, "Key", "ExpressionAttributeValues")
-        return parameters
+        return parameters_of(self._body) if self._parameters is None else self._parameters
+
+    def ask_for_capacity(self) -> None:
+        """Ask, too, what it costs."""
+        self._body = self.body[:-1] + b',"ReturnConsumedCapacity":"TOTAL"}'
+
+
+def parameters_of(body: bytes) -> dict[str, Any]:
+    """The parameters that were encoded as *body*."""
+    parameters: dict[str, Any] = decoded(body, "Key", "ExpressionAttributeValues")
+    return parameters
