@@ -1,8 +1,7 @@
 """An assistant's memory in DynamoDB: load a person's turn, let it be handled, save it."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Any, Generic, Self, overload
 
 import aioboto3
 
+from dynadb_async.block import TurnBlock, handled
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import UsageError
 from dynadb_async.item import Layout
@@ -148,18 +148,7 @@ class AsyncDynamoDb(Generic[T]):
             RequestError: DynamoDB or the network refused, or did not answer in time.
             OutcomeUnknownError: The save may or may not have happened; repeat the turn with the same `turn_id`.
         """
-        return self._turn(user_id, session, turn_id, io_timeout)
-
-    @contextlib.asynccontextmanager
-    async def _turn(
-        self, user_id: str, session: Session | None, turn_id: str | None, io_timeout: float | None
-    ) -> AsyncIterator[Turn[T]]:
-        live = self._running()
-        async with live.place(user_id, io_timeout) as left:
-            turn = await live.load(user_id, session, turn_id, left)
-            with left.paused(), turn.loaded.opened():
-                yield turn
-            await live.save(turn, left)
+        return TurnBlock(self._running, user_id, session, turn_id, io_timeout)
 
     async def handle(
         self,
@@ -190,7 +179,7 @@ class AsyncDynamoDb(Generic[T]):
             VersionConflictError: There was a conflict each time, or no time left, or the user was deleted.
             RequestError: As for `turn`.
         """
-        return await self._running().handle(user_id, handler, session, turn_id, io_timeout)
+        return await handled(self._running(), user_id, handler, session, turn_id, io_timeout)
 
     async def load(self, user_id: str, *, session: Session | None = None, turn_id: str | None = None) -> Turn[T]:
         """
@@ -201,6 +190,7 @@ class AsyncDynamoDb(Generic[T]):
             RequestError: DynamoDB or the network refused, or did not answer in time.
         """
         live = self._running()
+        self._layout.key(user_id)
         return await live.load(user_id, session, turn_id, live.time_left())
 
     async def save(self, turn: Turn[T]) -> None:

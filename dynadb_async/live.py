@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Self, TypeVar
@@ -17,7 +17,6 @@ from dynadb_async.errors import (
     TableNotFoundError,
     TableNotReadyError,
     UsageError,
-    VersionConflictError,
 )
 from dynadb_async.item import Item, Layout, checked_turn_id
 from dynadb_async.observer import Observer
@@ -28,8 +27,6 @@ from dynadb_async.time_left import TimeLeft
 from dynadb_async.turn import Session, Turn
 
 R = TypeVar("R")
-
-MOST_RUNS = 5
 
 
 @define(eq=False)
@@ -111,7 +108,8 @@ class Live:
         await self.table.close()
         await self.connection.client.close()
 
-    def _under_way(self, name: str) -> AbstractContextManager[None]:
+    def under_way(self, name: str) -> AbstractContextManager[None]:
+        """To be entered while the piece of work called *name* is done."""
         return self.work if self.observer is None else self._observed(name, self.observer)
 
     @contextlib.contextmanager
@@ -124,49 +122,12 @@ class Live:
             self.observer.duplicate()
         return turn
 
-    @contextlib.asynccontextmanager
-    async def place(self, user_id: str, io_timeout: float | None) -> AsyncIterator[TimeLeft]:
-        """The user's place in the queue, and the time that a turn has."""
-        self.store.layout.key(user_id)
-        left = self.time_left(io_timeout)
-        with self._under_way("turn"):
-            async with self.queue.place(user_id, patience=left.seconds):
-                yield left
-
     def time_left(self, io_timeout: float | None = None) -> TimeLeft:
         """The time for operations that begin now."""
         return TimeLeft(self.connection.config.operation_timeout, io_timeout)
 
-    async def handle(
-        self,
-        user_id: str,
-        handler: Callable[[Turn[Any]], Awaitable[Any]],
-        session: Session | None,
-        turn_id: str | None,
-        io_timeout: float | None,
-    ) -> Any:
-        """A whole turn; on a true conflict, with which only *handler* can deal, once more from the beginning."""
-        async with self.place(user_id, io_timeout) as left:
-            run = 1
-            while True:
-                turn = await self.load(user_id, session, turn_id, left)
-                if turn.is_duplicate:
-                    return turn.response
-                with left.paused(), turn.loaded.opened():
-                    answer = await handler(turn)
-                turn.response = turn.response if answer is None else answer
-                try:
-                    await self.save(turn, left)
-                except VersionConflictError as conflict:
-                    if conflict.deleted or run == MOST_RUNS or left.seconds == 0:
-                        raise
-                    run += 1
-                else:
-                    return turn.response
-
     async def load(self, user_id: str, session: Session | None, turn_id: str | None, left: TimeLeft) -> Turn[Any]:
         """The user's turn."""
-        self.store.layout.key(user_id)
         checked_turn_id(turn_id)
         if not self.is_enabled:
             return self.store.turn(user_id, None, session=session, turn_id=turn_id)
@@ -202,7 +163,7 @@ class Live:
         if self.is_closed:
             msg = "closed while a turn was open; close the adapter when no turn is open any more"
             raise UsageError(msg)
-        with self._under_way(operation.__name__):
+        with self.under_way(operation.__name__):
             if not self.table.is_ready:
                 await self._table_ready(left)
             try:

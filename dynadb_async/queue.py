@@ -22,11 +22,13 @@ class Place:
 
     async def __aenter__(self) -> None:
         """Wait for our turn."""
-        outer = [place for place in _held.get() if not place.is_left]
-        if any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
-            msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
-            raise UsageError(msg)
-        self._is_first = await self.queue.wait(self.user_id, self.patience)
+        outer = _held.get()
+        if outer:
+            outer = tuple([place for place in outer if not place.is_left])
+            if any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
+                msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
+                raise UsageError(msg)
+        self._is_first = self.queue.is_free(self.user_id) or await self.queue.wait(self.user_id, self.patience)
         _held.set((*outer, self))
 
     async def __aexit__(self, *_: object) -> None:
@@ -52,7 +54,8 @@ class Queue:
     """
 
     patience: float
-    _waiting: dict[str, deque[asyncio.Future[None]]] = field(factory=dict, init=False, repr=False)
+    # By user who has a turn; the first who has to wait brings the deque.
+    _waiting: dict[str, deque[asyncio.Future[None]] | None] = field(factory=dict, init=False, repr=False)
 
     def place(self, user_id: str, *, patience: float | None = None) -> Place:
         """
@@ -63,12 +66,18 @@ class Queue:
         """
         return Place(self, user_id, self.patience if patience is None else min(patience, self.patience))
 
+    def is_free(self, user_id: str) -> bool:
+        """Whether it is our turn at once."""
+        if user_id in self._waiting:
+            return False
+        self._waiting[user_id] = None
+        return True
+
     async def wait(self, user_id: str, patience: float) -> bool:
-        """Whether it is our turn, rather than that our patience is at its end."""
-        waiting = self._waiting.get(user_id)
+        """Whether it is our turn, rather than that our patience is at its end; only if it is not ours at once."""
+        waiting = self._waiting[user_id]
         if waiting is None:
-            self._waiting[user_id] = deque()
-            return True
+            waiting = self._waiting[user_id] = deque()
         turn = asyncio.get_running_loop().create_future()
         waiting.append(turn)
         try:

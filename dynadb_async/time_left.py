@@ -1,45 +1,39 @@
 """The time that a turn has for its waiting, loading and saving."""
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
-
-from attrs import define, field
 
 
-@define(eq=False)
 class TimeLeft:
     """
-    The time for the waiting, loading and saving of one turn.
+    The time for the waiting, loading and saving of one turn, which begins to run now.
 
     Attributes:
         operation_timeout: Seconds for each operation.
-        io_timeout: Seconds for all of them together, or None.
     """
 
-    operation_timeout: float
-    io_timeout: float | None
-    _end: float | None = field(default=None, init=False)
+    __slots__ = ("_end", "_loop", "_paused_at", "operation_timeout")
 
-    def __attrs_post_init__(self) -> None:
-        """Begin."""
-        if self.io_timeout is not None:
-            self._end = asyncio.get_running_loop().time() + self.io_timeout
+    def __init__(self, operation_timeout: float, io_timeout: float | None) -> None:
+        self.operation_timeout = operation_timeout
+        self._loop = asyncio.get_running_loop()
+        self._end = None if io_timeout is None else self._loop.time() + io_timeout
+        self._paused_at = 0.0
 
     @property
     def seconds(self) -> float | None:
-        """What is left of `io_timeout`; None if there is no such limit."""
-        return None if self._end is None else max(0.0, self._end - asyncio.get_running_loop().time())
+        """What is left of *io_timeout*; None if there is no such limit."""
+        return None if self._end is None else max(0.0, self._end - self._loop.time())
 
     def until(self) -> float:
-        """When the operation that begins now has to end."""
-        end = asyncio.get_running_loop().time() + self.operation_timeout
+        """When the operation that begins now has to end, on the event loop's clock."""
+        end = self._loop.time() + self.operation_timeout
         return end if self._end is None else min(end, self._end)
 
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """The handler's own time does not count."""
-        began = asyncio.get_running_loop().time()
-        yield
+    def pause(self) -> None:
+        """The handler's own time, which begins now, does not count."""
+        self._paused_at = self._loop.time()
+
+    def resume(self) -> None:
+        """The handler is done."""
         if self._end is not None:
-            self._end += asyncio.get_running_loop().time() - began
+            self._end += self._loop.time() - self._paused_at
