@@ -45,7 +45,7 @@ def sdk_signed(
 
 def ours(request: SignedRequest) -> Signed:
     """What of *request* the SDK's is compared with."""
-    return request.authorization, request.date, request.token
+    return request.authorization, request.scope.date, request.scope.token
 
 
 @given(CREDENTIALS, TARGETS, BODIES, SECONDS, REGIONS, URLS)
@@ -56,7 +56,7 @@ def test_signatures_are_the_sdks(
     signed = Signer(region, Endpoint.of(url, False).netloc).signed(credentials, target, body, now)
 
     assert sdk_signed(credentials, target, body, now, region=region, url=url) == ours(signed)
-    assert (target, body) == (signed.target, signed.body)
+    assert (target, body) == (signed.scope.target, signed.body)
 
 
 URL = "https://dynamodb.eu-central-1.amazonaws.com"
@@ -74,7 +74,7 @@ def test_what_is_kept_from_one_request_never_signs_another(
         credentials, now = keys[position % len(keys)], MIDNIGHT + seconds
         signed = signer.signed(credentials, "DynamoDB_20120810.GetItem", body, now)
 
-        expected = sdk_signed(credentials, signed.target, body, now, region="eu-central-1", url=URL)
+        expected = sdk_signed(credentials, signed.scope.target, body, now, region="eu-central-1", url=URL)
         assert expected == ours(signed)
 
 
@@ -83,5 +83,5 @@ def test_without_a_time_it_is_signed_for_now() -> None:
     before = int(datetime.now(UTC).timestamp())
     signed = Signer("eu-central-1", "localhost").signed(ReadOnlyCredentials("a", "b", None), "GetItem", b"")
 
-    then = datetime.strptime(signed.date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    then = datetime.strptime(signed.scope.date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     assert before <= then <= datetime.now(UTC).timestamp()

@@ -31,7 +31,7 @@ from dynadb_async.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswe
 from dynadb_async.wire.over_aiohttp import AiohttpTransport
 from dynadb_async.wire.over_protocol import ProtocolTransport
 from dynadb_async.wire.places import Places
-from dynadb_async.wire.signature import SignedRequest
+from dynadb_async.wire.signature import Scope, SignedRequest
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, echo, raw_server, raw_server_in_thread
 
 KINDS: dict[str, Callable[..., Transport]] = {"protocol": ProtocolTransport, "aiohttp": AiohttpTransport}
@@ -52,7 +52,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 def request(body: bytes = b"ask", token: str | None = None) -> SignedRequest:
     """A request; nobody here checks who signed it."""
-    return SignedRequest("DynamoDB_20120810.GetItem", "20260301T120000Z", "signed", token, body)
+    scope = Scope("DynamoDB_20120810.GetItem", "20260301T120000Z", token, "sig", b"", b"", b"")
+    return SignedRequest(scope, "ned", body)
 
 
 @asynccontextmanager

@@ -25,8 +25,8 @@ async def contender(endpoint: str) -> AsyncIterator[Turn]:
         async def post(request: SignedRequest) -> bytes:
             headers = {
                 "Content-Type": CONTENT_TYPE,
-                "X-Amz-Target": request.target,
-                "X-Amz-Date": request.date,
+                "X-Amz-Target": request.scope.target,
+                "X-Amz-Date": request.scope.date,
                 "Authorization": request.authorization,
             }
             async with session.post(endpoint, data=request.body, headers=headers) as answer:

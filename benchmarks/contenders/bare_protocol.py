@@ -111,8 +111,8 @@ def _exchanges(requests: Requests, ask: Ask, netloc: str) -> Turn:
 
 def _http(request: SignedRequest, netloc: str) -> bytes:
     head = (
-        f"POST / HTTP/1.1\r\nHost: {netloc}\r\nContent-Type: {CONTENT_TYPE}\r\nX-Amz-Target: {request.target}\r\n"
-        f"X-Amz-Date: {request.date}\r\nAuthorization: {request.authorization}\r\n"
+        f"POST / HTTP/1.1\r\nHost: {netloc}\r\nContent-Type: {CONTENT_TYPE}\r\nX-Amz-Target: {request.scope.target}\r\n"
+        f"X-Amz-Date: {request.scope.date}\r\nAuthorization: {request.authorization}\r\n"
         f"Content-Length: {len(request.body)}\r\n\r\n"
     )
     return head.encode() + request.body

@@ -13,7 +13,7 @@ from dynadb_async.failures import BROKEN_OFF, LATE, UNREACHABLE, UNTRUSTED, Atte
 from dynadb_async.wire.endpoint import Endpoint
 from dynadb_async.wire.exchange import HttpAnswer, Pace, end_abandoned
 from dynadb_async.wire.places import Places
-from dynadb_async.wire.signature import CONTENT_TYPE, SignedRequest
+from dynadb_async.wire.signature import CONTENT_TYPE, Scope, SignedRequest
 
 # Above that, aiohttp warns that bytes are written in one go, and asks for a file of them.
 LARGE_BODY = 2**20
@@ -33,6 +33,8 @@ class AiohttpTransport:
             "User-Agent": user_agent,
             "Accept-Encoding": "identity",
         }
+        # By operation, what the requests of one second have in common.
+        self._latest: dict[str, tuple[Scope, CIMultiDict[str]]] = {}
         # `places` limits the connections, since aiohttp can't tell that none was free from that none was to be had.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=pace.idle_timeout, ssl=endpoint.tls or True)
         timeout = aiohttp.ClientTimeout(total=None, connect=pace.connect_timeout, sock_read=pace.read_timeout)
@@ -46,7 +48,8 @@ class AiohttpTransport:
 
     async def exchange(self, request: SignedRequest, until: float) -> HttpAnswer:
         """See `Transport`."""
-        await self._places.take(min(until, self._loop.time() + self._pace.connect_timeout))
+        if not self._places.take_free():
+            await self._places.take(min(until, self._loop.time() + self._pace.connect_timeout))
         try:
             limit = self._loop.time() + self._pace.connect_timeout + self._pace.read_timeout
             async with asyncio.timeout_at(min(until, limit)):
@@ -66,17 +69,23 @@ class AiohttpTransport:
     async def _post(self, request: SignedRequest) -> HttpAnswer:
         if self._session.closed:
             raise AttemptFailedError(UNREACHABLE)
-        headers = CIMultiDict(self._constant)
-        headers["X-Amz-Target"] = request.target
-        headers["X-Amz-Date"] = request.date
+        headers = self._headers(request.scope).copy()
         headers["Authorization"] = request.authorization
-        if request.token:
-            headers["X-Amz-Security-Token"] = request.token
         body: Any = request.body if len(request.body) <= LARGE_BODY else BytesIO(request.body)
         async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
             read = await answer.read()
         found = answer.headers
         return HttpAnswer(answer.status, found.get("x-amz-crc32"), found.get("x-amzn-RequestId", ""), read)
+
+    def _headers(self, scope: Scope) -> CIMultiDict[str]:
+        latest = self._latest.get(scope.target)
+        if latest is not None and latest[0] is scope:
+            return latest[1]
+        headers = CIMultiDict({**self._constant, "X-Amz-Target": scope.target, "X-Amz-Date": scope.date})
+        if scope.token:
+            headers["X-Amz-Security-Token"] = scope.token
+        self._latest[scope.target] = scope, headers
+        return headers
 
     def abandon(self) -> None:
         """See `Transport`."""

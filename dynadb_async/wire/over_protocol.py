@@ -17,7 +17,7 @@ from dynadb_async.wire.endpoint import Endpoint
 from dynadb_async.wire.exchange import HttpAnswer, Pace, UnusualAnswerError, end_abandoned
 from dynadb_async.wire.head import Head
 from dynadb_async.wire.places import Places
-from dynadb_async.wire.signature import CONTENT_TYPE, SignedRequest
+from dynadb_async.wire.signature import CONTENT_TYPE, Scope, SignedRequest
 
 LARGEST_HEAD = 32 * 1024
 FIRST_BUFFER = 16 * 1024
@@ -33,9 +33,13 @@ class Connection(asyncio.BufferedProtocol):
         self._poll: Any = None
         self._answer: asyncio.Future[HttpAnswer] | None = None
         self._buffer = bytearray(FIRST_BUFFER)
+        self._view = memoryview(self._buffer)
         self._end = 0
         self._head: Head | None = None
         self._body_at = 0
+        # One timer for all requests, one after the other: it is moved on when it rings too early.
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.idle_since: float = 0.0
         self.is_usable: bool = True
 
@@ -61,7 +65,7 @@ class Connection(asyncio.BufferedProtocol):
         """Where the next bytes go."""
         if self._end == len(self._buffer):
             self._grow(2 * self._end)
-        return memoryview(self._buffer)[self._end :]
+        return self._view[self._end :] if self._end else self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes came."""
@@ -78,27 +82,38 @@ class Connection(asyncio.BufferedProtocol):
         except UnusualAnswerError as error:
             self._fail(error)
 
-    async def exchange(self, request: bytes, until: float) -> HttpAnswer:
-        """Send *request*; the whole answer to it."""
+    def ask(self, request: bytes, until: float) -> "asyncio.Future[HttpAnswer]":
+        """Send *request*; the whole answer to it, or an error at the time *until*."""
+        answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
         if self._transport is None or not self.is_usable:
             # It broke before anything was sent.
-            raise AttemptFailedError(UNREACHABLE)
-        self._end, self._head = 0, None
-        answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
-        self._answer = answer
-        timer = self._loop.call_at(until, self._fail, AttemptFailedError(LATE))
-        try:
-            self._transport.write(request)
-            return await answer
-        except BaseException:
-            # Cancelled, too: the answer to this request must not be taken for the next one's.
-            self.abort()
-            if answer.done() and not answer.cancelled():
-                answer.exception()  # asyncio reports one that nobody looked at
-            raise
-        finally:
-            timer.cancel()
-            self._answer = None
+            answer.set_exception(AttemptFailedError(UNREACHABLE))
+            return answer
+        self._end, self._head, self._answer = 0, None, answer
+        self._until = until
+        if self._timer is None or self._timer.when() > until:
+            self._set_timer()
+        self._transport.write(request)
+        return answer
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._until, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._answer is None:
+            return
+        if self._loop.time() < self._until:
+            self._set_timer()
+        else:
+            self._fail(AttemptFailedError(LATE))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the next request may be sent."""
+        return self._answer is None and self.is_usable
 
     def is_quiet(self) -> bool:
         """Whether an idle connection can be used: no end and no stray bytes wait behind the event loop's back."""
@@ -107,6 +122,9 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """Close at once."""
         self.is_usable = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -121,8 +139,8 @@ class Connection(asyncio.BufferedProtocol):
             if self._end > LARGEST_HEAD:
                 raise UnusualAnswerError
             return
-        self._head = Head(bytes(self._buffer[: at + 2]))
         self._body_at = at + 4
+        self._head = Head(self._buffer, self._body_at)
         if len(self._buffer) < self._body_at + self._head.length:
             self._grow(self._body_at + self._head.length)
 
@@ -130,26 +148,31 @@ class Connection(asyncio.BufferedProtocol):
         end = self._body_at + head.length
         if self._end > end:
             raise UnusualAnswerError
-        body = bytes(memoryview(self._buffer)[self._body_at : end])
+        body = bytes(self._view[self._body_at : end])
         # What was answered before it was sent whole would be read on as the next request.
         if not head.keeps or (self._transport is not None and self._transport.get_write_buffer_size()):
             self.abort()
         self._end = 0
         if len(self._buffer) > FIRST_BUFFER:
-            self._buffer = bytearray(FIRST_BUFFER)
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body))
+            self._keep(bytearray(FIRST_BUFFER))
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body))
 
     def _grow(self, size: int) -> None:
         # A new one: the event loop may still hold a view of the old.
         buffer = bytearray(size)
-        buffer[: self._end] = memoryview(self._buffer)[: self._end]
-        self._buffer = buffer
+        buffer[: self._end] = self._view[: self._end]
+        self._keep(buffer)
+
+    def _keep(self, buffer: bytearray) -> None:
+        self._buffer, self._view = buffer, memoryview(buffer)
 
     def _fail(self, error: Exception) -> None:
         self.abort()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
 
 
 class ProtocolTransport:
@@ -163,6 +186,8 @@ class ProtocolTransport:
             f"POST / HTTP/1.1\r\nHost: {endpoint.netloc}\r\nUser-Agent: {user_agent}\r\n"
             f"Content-Type: {CONTENT_TYPE}\r\nAccept-Encoding: identity\r\n"
         )
+        # By operation, what the requests of one second have in common.
+        self._heads: dict[str, tuple[Scope, str]] = {}
         self._places = Places(pace.connections)
         self._idle: deque[Connection] = deque()
         self._all: set[Connection] = set()
@@ -170,15 +195,24 @@ class ProtocolTransport:
 
     async def exchange(self, request: SignedRequest, until: float) -> HttpAnswer:
         """See `Transport`."""
-        await self._places.take(min(until, self._loop.time() + self._pace.connect_timeout))
+        loop, pace = self._loop, self._pace
+        if not self._places.take_free():
+            await self._places.take(min(until, loop.time() + pace.connect_timeout))
         try:
             connection = self._last_used() or await self._connected(until)
-            until = min(until, self._loop.time() + self._pace.read_timeout)
-            answer = await connection.exchange(self._encoded(request), until)
-            if connection.is_usable:
-                connection.idle_since = self._loop.time()
-                self._idle.append(connection)
-            return answer
+            now = loop.time()
+            answer = connection.ask(self._encoded(request), min(until, now + pace.read_timeout))
+            try:
+                return await answer
+            finally:
+                if connection.is_idle:
+                    connection.idle_since = now
+                    self._idle.append(connection)
+                else:
+                    # Cancelled, too: the answer to this request must not be taken for the next one's.
+                    connection.abort()
+                    if answer.done() and not answer.cancelled():
+                        answer.exception()  # asyncio reports one that nobody looked at
         finally:
             self._places.leave()
 
@@ -196,12 +230,18 @@ class ProtocolTransport:
             await asyncio.sleep(0)
 
     def _encoded(self, request: SignedRequest) -> bytes:
-        token = f"X-Amz-Security-Token: {request.token}\r\n" if request.token else ""
-        head = (
-            f"{self._constant}X-Amz-Target: {request.target}\r\nX-Amz-Date: {request.date}\r\n{token}"
-            f"Authorization: {request.authorization}\r\nContent-Length: {len(request.body)}\r\n\r\n"
-        )
-        return head.encode() + request.body
+        scope, signature, body = request
+        latest = self._heads.get(scope.target)
+        if latest is not None and latest[0] is scope:
+            head = latest[1]
+        else:
+            token = f"X-Amz-Security-Token: {scope.token}\r\n" if scope.token else ""
+            head = (
+                f"{self._constant}X-Amz-Target: {scope.target}\r\nX-Amz-Date: {scope.date}\r\n{token}"
+                f"Authorization: {scope.authorization}"
+            )
+            self._heads[scope.target] = scope, head
+        return f"{head}{signature}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
     def _last_used(self) -> Connection | None:
         oldest = self._loop.time() - self._pace.idle_timeout

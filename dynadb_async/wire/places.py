@@ -13,15 +13,21 @@ class Places:
         self._free = count
         self._waiting: deque[asyncio.Future[bool]] = deque()
 
+    def take_free(self) -> bool:
+        """One of them, if one is free now; give it back by `leave`."""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
     async def take(self, until: float) -> None:
         """
-        One of them; give it back by `leave`.
+        One of them, when one is free.
 
         Raises:
             AttemptFailedError: There was none by *until*, on the event loop's clock.
         """
-        if self._free:
-            self._free -= 1
+        if self.take_free():
             return
         loop = asyncio.get_running_loop()
         turn = loop.create_future()

@@ -32,23 +32,47 @@ class Credentials(Protocol):
         ...
 
 
+class Scope(NamedTuple):
+    """
+    What all requests share that ask for one operation within one second, with the same credentials.
+
+    Attributes:
+        target: The operation, as the `x-amz-target` header has it.
+        date: `x-amz-date`, `20261122T120000Z`.
+        token: `x-amz-security-token`, or None.
+        authorization: The header of that name, up to the signature.
+        canonical: The canonical request, up to the body's hash.
+        to_sign: The text to sign, up to the canonical request's hash.
+        key: Signs it.
+    """
+
+    target: str
+    date: str
+    token: str | None
+    authorization: str
+    canonical: bytes
+    to_sign: bytes
+    key: bytes
+
+
 class SignedRequest(NamedTuple):
     """
     One request, ready to be sent.
 
     Attributes:
-        target: The operation, as the `x-amz-target` header has it.
-        date: `x-amz-date`, `20261122T120000Z`.
-        authorization: The header of that name.
-        token: `x-amz-security-token`, or None.
+        scope: What it shares with others.
+        signature: Ends the authorization.
         body: JSON.
     """
 
-    target: str
-    date: str
-    authorization: str
-    token: str | None
+    scope: Scope
+    signature: str
     body: bytes
+
+    @property
+    def authorization(self) -> str:
+        """The header of that name."""
+        return self.scope.authorization + self.signature
 
 
 class Signer:
@@ -57,33 +81,44 @@ class Signer:
     def __init__(self, region: str, host: str) -> None:
         self._region = region
         self._host = host
-        self._second = -1
-        self._date = ""
-        self._day = ""
+        self._scopes: dict[str, tuple[tuple[int, str, str, str | None], Scope]] = {}
         self._key = b""
         self._key_of: tuple[str, str] = ("", "")
 
     def signed(self, credentials: Credentials, target: str, body: bytes, now: float | None = None) -> SignedRequest:
         """The request that asks for *target* with *body*, signed for the time *now* in seconds since the epoch."""
         second = int(time.time() if now is None else now)
-        if second != self._second:
-            self._date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-            self._second = second
-        date, token = self._date, credentials.token
+        signed_for = (second, credentials.access_key, credentials.secret_key, credentials.token)
+        latest = self._scopes.get(target)
+        if latest is not None and latest[0] == signed_for:
+            scope = latest[1]
+        else:
+            scope = self._scope(credentials, target, second)
+            self._scopes[target] = signed_for, scope
+        canonical = sha256(scope.canonical + sha256(body).hexdigest().encode())
+        signature = hmac_digest(scope.key, scope.to_sign + canonical.hexdigest().encode(), "sha256")
+        return SignedRequest(scope, signature.hex(), body)
+
+    def _scope(self, credentials: Credentials, target: str, second: int) -> Scope:
+        date, token = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second)), credentials.token
         token_line, token_name = (f"x-amz-security-token:{token}\n", "x-amz-security-token;") if token else ("", "")
         names = f"content-type;host;x-amz-date;{token_name}x-amz-target"
         canonical = (
             f"POST\n/\n\ncontent-type:{CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{date}\n{token_line}"
-            f"x-amz-target:{target}\n\n{names}\n{sha256(body).hexdigest()}"
+            f"x-amz-target:{target}\n\n{names}\n"
         )
-        scope = f"{date[:8]}/{self._region}/dynamodb/aws4_request"
-        to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac_digest(self._signing_key(credentials.secret_key, date[:8]), to_sign.encode(), "sha256").hex()
-        authorization = (
-            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, "
-            f"Signature={signature}"
+        day = f"{date[:8]}/{self._region}/dynamodb/aws4_request"
+        return Scope(
+            target=target,
+            date=date,
+            token=token,
+            authorization=(
+                f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{day}, SignedHeaders={names}, Signature="
+            ),
+            canonical=canonical.encode(),
+            to_sign=f"AWS4-HMAC-SHA256\n{date}\n{day}\n".encode(),
+            key=self._signing_key(credentials.secret_key, date[:8]),
         )
-        return SignedRequest(target, date, authorization, token, body)
 
     def _signing_key(self, secret: str, day: str) -> bytes:
         if self._key_of != (secret, day):
