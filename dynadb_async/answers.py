@@ -36,13 +36,18 @@ def check_shape(operation: str, answer: Any) -> None:
     if not isinstance(answer, dict):
         raise AttemptFailedError(CORRUPT)
     members = MEMBERS.get(operation)
-    if members is not None and not answer.keys() <= members:
+    if members is not None and not members.issuperset(answer):
         raise AttemptFailedError(CORRUPT)
     if operation == "DescribeTable" and not isinstance(answer.get("Table"), dict):
         raise AttemptFailedError(CORRUPT)
-    item = answer.get("Item", {})
-    if type(item) is not dict or not all(type(value) is dict and len(value) == 1 for value in item.values()):
+    if "Item" in answer and not _is_item(answer["Item"]):
         raise AttemptFailedError(CORRUPT)
+
+
+def _is_item(item: Any) -> bool:
+    if type(item) is not dict:
+        return False
+    return len([1 for value in item.values() if type(value) is dict and len(value) == 1]) == len(item)
 
 
 def check_sdk_answer(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:

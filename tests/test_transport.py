@@ -8,6 +8,8 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
+from hmac import HMAC
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -52,7 +54,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 def request(body: bytes = b"ask", token: str | None = None) -> SignedRequest:
     """A request; nobody here checks who signed it."""
-    scope = Scope("DynamoDB_20120810.GetItem", "20260301T120000Z", token, "sig", b"", b"", b"")
+    scope = Scope(
+        "DynamoDB_20120810.GetItem", "20260301T120000Z", token, "sig", sha256(), HMAC(b"key", digestmod="sha256")
+    )
     return SignedRequest(scope, "ned", body)
 
 

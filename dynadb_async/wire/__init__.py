@@ -54,6 +54,8 @@ class Wire:
     def __init__(self, client: Any, credentials: Any, signer: Signer, transport: Transport) -> None:
         self._watch = Watch(client)
         self._credentials = credentials
+        # All that refresh themselves are of other classes.
+        self._lasting: Credentials | None = credentials if type(credentials) is AioCredentials else None
         self._signer = signer
         self._transport = transport
         self._is_understood = True
@@ -71,7 +73,8 @@ class Wire:
             ConditionFailedError: With the item that is there instead.
         """
         operation, body = request.operation, request.body
-        signed = self._signer.signed(await self._frozen_credentials(until), TARGETS[operation], body)
+        credentials = self._lasting or await self._frozen_credentials(until)
+        signed = self._signer.signed(credentials, TARGETS[operation], body)
         try:
             answer = await self._transport.exchange(signed, until)
         except UnusualAnswerError:
@@ -86,14 +89,10 @@ class Wire:
         return members
 
     async def _frozen_credentials(self, until: float) -> Credentials:
-        frozen: Credentials
-        if type(self._credentials) is AioCredentials:
-            frozen = await self._credentials.get_frozen_credentials()
-            return frozen
         try:
-            # Others are fetched now and then, over the network.
+            # They are fetched now and then, over the network.
             async with asyncio.timeout_at(until):
-                frozen = await self._credentials.get_frozen_credentials()
+                frozen: Credentials = await self._credentials.get_frozen_credentials()
         except TimeoutError:
             raise AttemptFailedError(NOT_BEGUN) from None
         return frozen

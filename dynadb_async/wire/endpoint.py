@@ -41,7 +41,7 @@ EVENTS = (
     "after-call-error",
 )
 OPERATIONS = ("GetItem", "UpdateItem", "DeleteItem")
-METHODS = ("get_item", "update_item", "delete_item", "_make_api_call")
+METHODS = frozenset(("get_item", "update_item", "delete_item", "_make_api_call"))
 
 # Handlers that an ordinary client has. The SDK has others, which answer by themselves (its stub) or change the
 # endpoint (its discovery): those, and all that we do not know, are left to it.
@@ -151,8 +151,7 @@ class Watch:
             self._seen, self._is_heard = cache, self._has_foreign_handlers()
         if self._is_heard:
             return False
-        attributes = self._attributes
-        return self._kind._make_api_call is MAKE_API_CALL and not any(name in attributes for name in METHODS)  # noqa: SLF001
+        return self._kind._make_api_call is MAKE_API_CALL and METHODS.isdisjoint(self._attributes)  # noqa: SLF001
 
     def _has_foreign_handlers(self) -> bool:
         try:

@@ -7,8 +7,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import time
 from hashlib import sha256
 from hmac import HMAC
-from hmac import digest as hmac_digest
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 
@@ -41,18 +43,16 @@ class Scope(NamedTuple):
         date: `x-amz-date`, `20261122T120000Z`.
         token: `x-amz-security-token`, or None.
         authorization: The header of that name, up to the signature.
-        canonical: The canonical request, up to the body's hash.
-        to_sign: The text to sign, up to the canonical request's hash.
-        key: Signs it.
+        canonical: Hash of the canonical request, up to the body's own hash.
+        signature: Of the text to sign, up to the canonical request's hash.
     """
 
     target: str
     date: str
     token: str | None
     authorization: str
-    canonical: bytes
-    to_sign: bytes
-    key: bytes
+    canonical: "Hash"
+    signature: HMAC
 
 
 class SignedRequest(NamedTuple):
@@ -95,9 +95,10 @@ class Signer:
         else:
             scope = self._scope(credentials, target, second)
             self._scopes[target] = signed_for, scope
-        canonical = sha256(scope.canonical + sha256(body).hexdigest().encode())
-        signature = hmac_digest(scope.key, scope.to_sign + canonical.hexdigest().encode(), "sha256")
-        return SignedRequest(scope, signature.hex(), body)
+        canonical, signature = scope.canonical.copy(), scope.signature.copy()
+        canonical.update(sha256(body).hexdigest().encode())
+        signature.update(canonical.hexdigest().encode())
+        return SignedRequest(scope, signature.hexdigest(), body)
 
     def _scope(self, credentials: Credentials, target: str, second: int) -> Scope:
         date, token = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second)), credentials.token
@@ -115,9 +116,12 @@ class Signer:
             authorization=(
                 f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{day}, SignedHeaders={names}, Signature="
             ),
-            canonical=canonical.encode(),
-            to_sign=f"AWS4-HMAC-SHA256\n{date}\n{day}\n".encode(),
-            key=self._signing_key(credentials.secret_key, date[:8]),
+            canonical=sha256(canonical.encode()),
+            signature=HMAC(
+                self._signing_key(credentials.secret_key, date[:8]),
+                f"AWS4-HMAC-SHA256\n{date}\n{day}\n".encode(),
+                "sha256",
+            ),
         )
 
     def _signing_key(self, secret: str, day: str) -> bytes:
