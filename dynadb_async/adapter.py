@@ -148,7 +148,8 @@ class AsyncDynamoDb(Generic[T]):
             RequestError: DynamoDB or the network refused, or did not answer in time.
             OutcomeUnknownError: The save may or may not have happened; repeat the turn with the same `turn_id`.
         """
-        return TurnBlock(self._running, user_id, session, turn_id, io_timeout)
+        block: TurnBlock[T] = TurnBlock(self._running, user_id, session, turn_id, io_timeout)
+        return block
 
     async def handle(
         self,

@@ -20,8 +20,6 @@ from tests.test_state_machine import World, run_examples, world
 # A fixture of both.
 __all__ = ["world"]
 
-Condition = tuple[str, dict[str, str], Item]
-
 ALWAYS = "(attribute_exists(#key) OR attribute_not_exists(#key))"
 EXISTS = "attribute_exists(#key)"
 MOST_TRIALS = 8
@@ -31,34 +29,19 @@ condition_of = update._condition
 new_update = items.update_of_save
 
 
-def condition_on_key(text: str, layout: Layout) -> Condition:
-    """A condition that only asks whether the item is there, or not even that."""
-    return text, {"#key": layout.key_name}, {}
-
-
 def no_condition(patch: pytest.MonkeyPatch) -> None:
     """Whoever saves last wins."""
-    patch.setattr(update, "_condition", lambda layout, _loaded: condition_on_key(ALWAYS, layout))
+    patch.setattr(update, "_condition", lambda _loaded: (ALWAYS, {}))
 
 
 def weakened_condition(patch: pytest.MonkeyPatch) -> None:
     """It is enough that the item is there, whoever wrote it last."""
-    patch.setattr(
-        update,
-        "_condition",
-        lambda layout, loaded: (
-            condition_of(layout, loaded) if loaded.stored is None else condition_on_key(EXISTS, layout)
-        ),
-    )
+    patch.setattr(update, "_condition", lambda loaded: condition_of(loaded) if loaded.stored is None else (EXISTS, {}))
 
 
 def no_create_condition(patch: pytest.MonkeyPatch) -> None:
     """A new user's item is written whether or not it is there by now."""
-    patch.setattr(
-        update,
-        "_condition",
-        lambda layout, loaded: condition_of(layout, loaded) if loaded.stored else condition_on_key(ALWAYS, layout),
-    )
+    patch.setattr(update, "_condition", lambda loaded: condition_of(loaded) if loaded.stored else (ALWAYS, {}))
 
 
 def no_write_id(patch: pytest.MonkeyPatch) -> None:

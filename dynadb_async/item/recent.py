@@ -32,9 +32,9 @@ def recent_turns(layout: Layout, item: Item) -> list[Entry]:
     if stored is None:
         return []
     try:
-        entries: list[Entry] = [entry["M"] for entry in stored["L"]]
-        if {type(entry[WRITE]["S"]) for entry in entries} == {str}:
-            return entries
+        found: list[Entry] = [entry["M"] for entry in stored["L"]]
+        if found and len([1 for entry in found if type(entry[WRITE]["S"]) is str]) == len(found):
+            return found
     except (KeyError, TypeError):
         pass
     problem = "expected a list of maps with a write id; choose another table.recent_turns_attribute if it is not ours"

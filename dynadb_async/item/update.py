@@ -57,54 +57,59 @@ def update_of_save(
 
 
 def _parameters(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> dict[str, Any]:
-    condition, names, values = _condition(layout, loaded)
+    condition, values = _condition(loaded)
     # An item past its TTL is a new one: what the old one held besides goes.
     old = loaded.stored.item() if loaded.is_expired and loaded.stored is not None else {}
-    dropped = [name for name in old if name not in written and name != layout.key_name]
-    for place, name in enumerate((*written, *dropped)):
-        names[f"#{place}"] = name
-    for place, value in enumerate(written.values()):
-        values[f":{place}"] = value
-    return {
-        "TableName": layout.config.table.name,
-        "Key": layout.key(user_id),
-        "UpdateExpression": _expression(len(written), len(dropped)),
-        "ConditionExpression": condition,
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": values,
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
+    dropped = tuple([name for name in old if name not in written and name != layout.key_name])
+    table = layout.config.table
+    statement, places = _statement(
+        table.name, table.primary_key_column, table.recent_turns_attribute, condition, tuple(written), dropped
+    )
+    values.update(zip(places, written.values(), strict=True))
+    return {**statement, "Key": layout.key(user_id), "ExpressionAttributeValues": values}
 
 
 @lru_cache(64)
-def _expression(written: int, dropped: int) -> str:
-    expression = "SET " + ", ".join(f"#{place} = :{place}" for place in range(written))
-    removed = ", ".join(f"#{place}" for place in range(written, written + dropped))
-    return f"{expression} REMOVE {removed}" if removed else expression
+def _statement(
+    table: str, key: str, recent: str, condition: str, written: tuple[str, ...], dropped: tuple[str, ...]
+) -> tuple[dict[str, Any], list[str]]:
+    """What is the same for every user, and the names of the values written."""
+    names = {"#key": key, "#recent": recent, "#write": WRITE, "#updated": UPDATED_AT}
+    names = {name: attribute for name, attribute in names.items() if name in condition}
+    names |= {f"#{place}": attribute for place, attribute in enumerate((*written, *dropped))}
+    places = [f":{place}" for place in range(len(written))]
+    expression = "SET " + ", ".join(f"#{place} = :{place}" for place in range(len(written)))
+    removed = ", ".join(f"#{place}" for place in range(len(written), len(written) + len(dropped)))
+    statement = {
+        "TableName": table,
+        "UpdateExpression": f"{expression} REMOVE {removed}" if removed else expression,
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": names,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    return statement, places
 
 
-def _condition(layout: Layout, loaded: Loaded) -> tuple[str, dict[str, str], Item]:
-    """What must still be true of the item, by what was loaded."""
-    absent = "attribute_not_exists(#key)"
-    key, recent = {"#key": layout.key_name}, {"#recent": layout.recent_name}
+ABSENT = "attribute_not_exists(#key)"
+AS_WE_LEFT_IT = "#recent[0].#write = :loaded"
+NEVER_OURS = "attribute_exists(#key) AND attribute_not_exists(#recent) AND "
+
+
+def _condition(loaded: Loaded) -> tuple[str, Item]:
+    """What must still be true of the item, by what was loaded, and the values in it."""
     stored = loaded.stored
     if stored is None:
-        return absent, key, {}
+        return ABSENT, {}
     values: Item = {}
     if stored.newest is not None:
-        same, names = "#recent[0].#write = :loaded", recent | {"#write": WRITE}
+        same = AS_WE_LEFT_IT
         values[":loaded"] = {"S": stored.newest}
+    elif stored.updated_at is not None:
+        same = f"{NEVER_OURS}#updated = :loaded"
+        values[":loaded"] = stored.updated_at
     else:
-        same, names = "attribute_exists(#key) AND attribute_not_exists(#recent) AND ", key | recent
-        names["#updated"] = UPDATED_AT
-        if stored.updated_at is not None:
-            values[":loaded"] = stored.updated_at
-            same += "#updated = :loaded"
-        else:
-            same += "attribute_not_exists(#updated)"
-    if not loaded.is_expired:
-        return same, names, values
-    return f"{absent} OR ({same})", names | key, values
+        same = f"{NEVER_OURS}attribute_not_exists(#updated)"
+    return f"{ABSENT} OR ({same})" if loaded.is_expired else same, values
 
 
 def check_size(item: Mapping[str, Any]) -> None:
