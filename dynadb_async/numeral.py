@@ -14,6 +14,9 @@ TOO_PRECISE = "the number has more than 38 significant digits; round it, store t
 OUT_OF_RANGE = "the number is beyond DynamoDB's range of 1e-130 to 9.99e+125 on either side of 0; store text instead"
 NOT_FINITE = "NaN and Infinity have no DynamoDB form; store None or text instead"
 
+# A float has 15 digits and more: so few, with their point, come back from one as they were.
+SURELY_EXACT = 16
+
 # A subclass, such as `numpy.float64`, may have a repr of its own.
 _whole_text = int.__repr__
 _fraction_text = float.__repr__
@@ -76,9 +79,14 @@ def number_from(numeral: str) -> float | Decimal:
         ValueError, ArithmeticError, TypeError: This is no number's text.
     """
     # The hot path asks for what is common first; `int()` refusing a fraction would cost more than all of this.
-    if numeral.isdecimal() or not ("." in numeral or "e" in numeral or "E" in numeral):
+    if numeral.isdecimal():
+        return int(numeral)
+    has_exponent = "e" in numeral or "E" in numeral
+    if not has_exponent and "." not in numeral:
         return int(numeral)
     fraction = float(numeral)
+    if not has_exponent and len(numeral) <= SURELY_EXACT:
+        return fraction
     shortest = _fraction_text(fraction)
     if shortest == numeral:
         return fraction

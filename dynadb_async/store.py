@@ -107,7 +107,8 @@ class Store:
     def _first_attempt(self, turn: Turn[Any], entry: dict[str, Any] | None) -> Attempt | None:
         loaded: Loaded = turn.loaded
         now = self.clock()
-        ours = items.attributes_of_turn(self.layout, turn, entry, now)
+        is_looked_at = loaded.is_merged or self.layout.config.touch_every is not None
+        ours = items.attributes_of_turn(self.layout, turn, entry, now, is_whole=is_looked_at)
         if items.is_unchanged(self.layout, turn, ours, now):
             return None
         # A second delivery after a checkpoint alone is no duplicate: the first may never have come to its end.

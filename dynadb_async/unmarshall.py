@@ -28,7 +28,7 @@ def unmarshalled(value: Mapping[str, Any]) -> Any:
         raise SerializationError("this is nested deeper than DynamoDB's 32 levels; repair it") from None
 
 
-# The hot path: the tag is looked up in the loop, and the place is put together only when an error comes by.
+# The hot path: the commonest types are read in the loop, and the place is put together only when an error comes by.
 def _read_map(content: Mapping[str, Any]) -> dict[str, Any]:
     readers = _READERS
     members: dict[str, Any] = {}
@@ -36,7 +36,12 @@ def _read_map(content: Mapping[str, Any]) -> dict[str, Any]:
         try:
             (tag,) = value
             inner = value[tag]
-            members[name] = inner if tag == "S" and type(inner) is str else readers[tag](inner)
+            if tag == "S" and type(inner) is str:
+                members[name] = inner
+            elif tag == "N" and inner.isdecimal():
+                members[name] = int(inner)
+            else:
+                members[name] = readers[tag](inner)
         except SerializationError as error:
             raise error.within(name) from None
         except UNREADABLE:
@@ -50,7 +55,8 @@ def _read_list(content: list[Any]) -> list[Any]:
     for index, value in enumerate(_listed(content)):
         try:
             (tag,) = value
-            members.append(readers[tag](value[tag]))
+            inner = value[tag]
+            members.append(_read_map(inner) if tag == "M" else readers[tag](inner))
         except SerializationError as error:
             raise error.within(index) from None
         except UNREADABLE:

@@ -7,12 +7,20 @@ from attrs import NOTHING
 from dynadb_async.config import ConflictResolver, StoredHistory
 from dynadb_async.errors import Path, VersionConflictError, dotted
 from dynadb_async.item.elements import trimmed_history
-from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_value
+from dynadb_async.item.layout import (
+    CREATED_AT,
+    HISTORY,
+    SESSION,
+    UPDATED_AT,
+    USER,
+    Element,
+    Item,
+    Layout,
+    time_of_value,
+)
 from dynadb_async.item.loading import Loaded
 from dynadb_async.item.recent import recent_turns, write_of
 from dynadb_async.merge import MISSING, Resolve, merge, same
-
-Element = dict[str, Any]
 
 
 def is_written(layout: Layout, current: Item, write: str) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 from dynadb_async.config import StoredHistory
 from dynadb_async.errors import UsageError
 from dynadb_async.instances import public_fields
-from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, text_of_time
-from dynadb_async.item.loading import Element, Loaded
+from dynadb_async.item.kept import attribute_with
+from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Element, Item, Layout, text_of_time
+from dynadb_async.item.loading import Loaded
 from dynadb_async.serializer import AttributeValue
 from dynadb_async.size import attribute_size, size_bound
 from dynadb_async.turn import Turn
@@ -35,9 +36,13 @@ async def history_entry(layout: Layout, turn: Turn[Any]) -> dict[str, Any] | Non
     return entry
 
 
-def attributes_of_turn(layout: Layout, turn: Turn[Any], entry: dict[str, Any] | None, now: datetime) -> Item:
+def attributes_of_turn(
+    layout: Layout, turn: Turn[Any], entry: dict[str, Any] | None, now: datetime, *, is_whole: bool = True
+) -> Item:
     """
     The stored elements of *turn*, laid over what its item held besides.
+
+    Only if *is_whole* they may be looked at; else what the turn left as it was is JSON, fit to be sent.
 
     Raises:
         SerializationError: A value has no DynamoDB form.
@@ -53,7 +58,8 @@ def attributes_of_turn(layout: Layout, turn: Turn[Any], entry: dict[str, Any] | 
     stored = layout.config.stored_elements
     item: Item = {}
     if stored.user:
-        item[USER] = layout.attribute(USER, _user(layout, turn, loaded.elements[USER]))
+        kept = {} if is_whole else loaded.kept
+        item[USER] = attribute_with(layout, kept, USER, _user(layout, turn, loaded.elements[USER]))
     if stored.session is not None:
         item[SESSION] = layout.attribute(SESSION, _session(turn, loaded.elements[SESSION]))
     if stored.history is not None:

@@ -13,6 +13,8 @@ from dynadb_async.errors import InvalidUserIdError, MalformedItemError, Serializ
 from dynadb_async.serializer import AttributeValue, DynamoDbSerializer, Serializer
 
 Item = dict[str, AttributeValue]
+Element = dict[str, Any]
+"""A stored element as Python values."""
 
 USER, SESSION, HISTORY = "user", "session", "history"
 CREATED_AT, UPDATED_AT = "createdAt", "updatedAt"
@@ -77,7 +79,7 @@ class Layout:
             raise InvalidUserIdError(msg)
         return {self.key_name: {"S": user_id}}
 
-    def element(self, item: Item, name: str) -> dict[str, Any]:
+    def element(self, item: Item, name: str) -> Element:
         """
         A stored element as a dict, empty where it is not stored.
 
@@ -102,7 +104,7 @@ class Layout:
         elements = {name: self.element(item, name) for name in (USER, SESSION, HISTORY) if name in item}
         return {name: self.native.deserialize(value) for name, value in item.items()} | elements
 
-    def attribute(self, name: str, element: dict[str, Any]) -> AttributeValue:
+    def attribute(self, name: str, element: Element) -> AttributeValue:
         """A stored element as an attribute value."""
         try:
             return self.serializer.serialize(element)

@@ -8,12 +8,21 @@ from typing import Any
 from attrs import define, field
 
 from dynadb_async.errors import MalformedItemError, SerializationError
-from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_value
+from dynadb_async.item.kept import Kept, kept_of
+from dynadb_async.item.layout import (
+    CREATED_AT,
+    HISTORY,
+    SESSION,
+    UPDATED_AT,
+    USER,
+    Element,
+    Item,
+    Layout,
+    time_of_value,
+)
 from dynadb_async.item.recent import entry_of_turn, recent_turns, stored_response
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.turn import History, Session, Turn, User
-
-Element = dict[str, Any]
 
 
 @define(repr=False, eq=False)
@@ -25,6 +34,7 @@ class Loaded:
         stored: The item as DynamoDB last held it, to our knowledge; None if there is none.
         base: The item as the turn saw it.
         elements: The stored elements as they were read; what is in them besides ours is stored again.
+        kept: What of `user.data` need not be made into attribute values again.
         is_expired: `stored` was past its TTL and read as no item.
         is_unstored_session: The turn's session is kept nowhere, neither here nor by the platform.
         is_merged: `stored` holds another turn's changes, which `base` lacks.
@@ -37,6 +47,7 @@ class Loaded:
     stored: Snapshot | None
     base: Snapshot
     elements: dict[str, Element]
+    kept: Kept
     is_expired: bool = False
     is_unstored_session: bool = False
     is_merged: bool = False
@@ -78,7 +89,8 @@ def turn_from_item(
     elements = {name: layout.element(live, name) for name in layout.elements}
     stored = None if item is None else Snapshot.of(layout, item, is_stored=True)
     base = Snapshot.of(layout, {}) if stored is None or is_expired else stored
-    loaded = Loaded(stored, base, elements, is_expired, session is None and SESSION not in elements)
+    kept = kept_of(layout, live.get(USER), elements.get(USER, {}))
+    loaded = Loaded(stored, base, elements, kept, is_expired, session is None and SESSION not in elements)
     turn = Turn(
         user=User(id=user_id, data=_user_data(layout, elements.get(USER, {}), is_new=is_new), is_new=is_new),
         session=_session(layout, elements.get(SESSION, {}), session, now),

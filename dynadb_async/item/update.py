@@ -52,7 +52,7 @@ def update_of_save(
     snapshot = Snapshot.of_update(written, recent, request)
     kept_size = 0 if stored is None else stored.size_bound
     if snapshot.size_bound + kept_size > LARGEST_ITEM:
-        check_size(({} if stored is None else stored.item()) | written | layout.key(user_id))
+        check_size(({} if stored is None else stored.item()) | snapshot.item() | layout.key(user_id))
     return Update(snapshot, request)
 
 

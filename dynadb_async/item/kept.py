@@ -1,0 +1,54 @@
+"""
+What a turn leaves as it is, is not made into attribute values again: the JSON it was read from is sent once more.
+
+Most of what is remembered of a person does not change in a turn. Python's side of each list and map directly within
+`user.data` is kept as JSON, too, which costs a tenth of making attribute values; where it is the same at the save, so
+are the attribute values.
+"""
+
+from typing import Any
+
+import orjson
+
+from dynadb_async.attribute_json import encoded
+from dynadb_async.item.layout import Element, Item, Layout
+from dynadb_async.serializer import AttributeValue, DynamoDbSerializer
+
+Kept = dict[bytes, bytes]
+"""By the JSON of a Python value, the JSON of its attribute value."""
+
+# Subclasses, and what else orjson would write as text of its own, are not compared.
+EXACT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def kept_of(layout: Layout, value: AttributeValue | None, element: Element) -> Kept:
+    """The lists and maps within the `data` of *element*, which was read from *value*."""
+    data = element.get("data")
+    if value is None or type(layout.serializer) is not DynamoDbSerializer or type(data) is not dict:
+        return {}
+    values = value["M"]["data"]["M"]
+    prints = {name: _print(member) for name, member in data.items() if type(member) in (list, dict)}
+    return {print_: encoded(values[name]) for name, print_ in prints.items() if print_}
+
+
+def attribute_with(layout: Layout, kept: Kept, name: str, element: Element) -> AttributeValue:
+    """As `Layout.attribute`, with what is *kept* taken from there: as JSON, which only `encoded` can read."""
+    data = element.get("data")
+    if not kept or type(data) is not dict:
+        return layout.attribute(name, element)
+    prints = {member: _print(value) for member, value in data.items() if type(value) in (list, dict)}
+    same: Item = {member: orjson.Fragment(kept[print_]) for member, print_ in prints.items() if print_ in kept}
+    rest = {member: value for member, value in data.items() if member not in same}
+    made = layout.attribute(name, {**element, "data": rest})
+    made["M"]["data"]["M"].update(same)
+    return made
+
+
+def _print(value: Any) -> bytes:
+    """Equal only for values that are stored alike; empty where that can't be told."""
+    try:
+        print_ = orjson.dumps(value, option=EXACT)
+    except orjson.JSONEncodeError:
+        return b""
+    # NaN, which can't be stored, looks like None.
+    return b"" if b"null" in print_ else print_
