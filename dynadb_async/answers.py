@@ -2,11 +2,25 @@
 
 import json
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynadb_async.failures import CORRUPT, AttemptFailedError
 
 OK = 200
+
+
+class Answer(NamedTuple):
+    """
+    What DynamoDB said to one request.
+
+    Attributes:
+        members: In botocore's form.
+        body: Their JSON, where it is still at hand.
+    """
+
+    members: dict[str, Any]
+    body: bytes | None = None
+
 
 MEMBERS = {
     "GetItem": {"Item", "ConsumedCapacity"},

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import define, field
 from botocore.exceptions import ClientError
 
+from dynadb_async.answers import Answer
 from dynadb_async.client import SharedClient
 from dynadb_async.config import ClientConfig
 from dynadb_async.failures import NOT_BEGUN, ConditionFailedError, Failure, error_of, failure_of, failure_of_answer
@@ -15,8 +16,6 @@ from dynadb_async.request import Request
 from dynadb_async.retry import Attempts, RetryBudget
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
-
-Answer = dict[str, Any]
 
 METHODS = {
     "GetItem": "get_item",
@@ -30,6 +29,7 @@ METHODS = {
 ITEM_OPERATIONS = {"GetItem", "UpdateItem", "DeleteItem"}
 READS = {"GetItem", "DescribeTable", "DescribeTimeToLive"}
 
+NOTHING = Answer({})
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
@@ -55,7 +55,7 @@ class Connection:
 
     async def call(self, request: Request, *, until: float) -> Answer:
         """
-        DynamoDB's answer to *request*, in botocore's form.
+        DynamoDB's answer to *request*.
 
         Raises:
             ConditionFailedError: With the item that is there instead.
@@ -91,7 +91,7 @@ class Connection:
         try:
             answer, failure = await self._attempt(request, until)
             code = "" if failure is None else failure.code
-            units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+            units = answer.members.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         except ConditionFailedError:
             code = CONDITION_FAILED
             raise
@@ -102,25 +102,25 @@ class Connection:
 
     async def _attempt(self, request: Request, until: float) -> tuple[Answer, Failure | None]:
         if asyncio.get_running_loop().time() >= until:
-            return {}, NOT_BEGUN
+            return NOTHING, NOT_BEGUN
         try:
             if self.client.sdk is None and not await self._opened(until):
-                return {}, NOT_BEGUN
+                return NOTHING, NOT_BEGUN
             wire = self.client.wire
             if wire is not None and wire.takes(request.operation):
                 return await wire.call(request, until), None
             return await self._call_sdk(request, until), None
         except ClientError as error:
-            answer: Answer = dict(error.response)
-            if answer["Error"].get("Code") == CONDITION_FAILED:
-                raise ConditionFailedError(answer.get("Item")) from None
-            return {}, failure_of_answer(answer)
+            refused: dict[str, Any] = dict(error.response)
+            if refused["Error"].get("Code") == CONDITION_FAILED:
+                raise ConditionFailedError(refused.get("Item")) from None
+            return NOTHING, failure_of_answer(refused)
         except Exception as error:
             failure = failure_of(error)
             if failure is None:
                 raise
             # Raised outside of this handler, for the SDK's own text may show what was sent.
-            return {}, failure
+            return NOTHING, failure
 
     async def _opened(self, until: float) -> bool:
         """Open the client; False if the time was up before that was done."""
@@ -138,5 +138,4 @@ class Connection:
         limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
         # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
         async with asyncio.timeout_at(min(limit, until)):
-            answer: Answer = await getattr(self.client.sdk, METHODS[request.operation])(**request.parameters)
-        return answer
+            return Answer(await getattr(self.client.sdk, METHODS[request.operation])(**request.parameters))

@@ -51,23 +51,32 @@ class Store:
 
     async def load(self, user_id: str, session: Session | None, turn_id: str | None, *, until: float) -> Turn[Any]:
         """The user's turn that begins now."""
-        item = await self.read(user_id, is_consistent=self.layout.config.table.consistent_read, until=until)
-        return self.turn(user_id, item, session=session, turn_id=turn_id)
+        request = self._read_request(user_id, is_consistent=self.layout.config.table.consistent_read)
+        members, body = await self.connection.call(request, until=until)
+        return self.turn(user_id, members.get("Item"), body, session=session, turn_id=turn_id)
 
-    def turn(self, user_id: str, item: Item | None, *, session: Session | None, turn_id: str | None) -> Turn[Any]:
-        """The turn that *item* makes."""
-        now = self.clock()
-        return items.turn_from_item(self.layout, item, user_id, now=now, session=session, turn_id=turn_id)
+    def turn(
+        self,
+        user_id: str,
+        item: Item | None,
+        body: bytes | None = None,
+        *,
+        session: Session | None,
+        turn_id: str | None,
+    ) -> Turn[Any]:
+        """The turn that *item* makes, which was read from *body* if that is known."""
+        return items.turn_from_item(
+            self.layout, item, user_id, body=body, now=self.clock(), session=session, turn_id=turn_id
+        )
 
-    async def read(self, user_id: str, *, is_consistent: bool = True, until: float) -> Item | None:
+    async def read(self, user_id: str, *, until: float) -> Item | None:
         """The item as it is stored, or None."""
-        parameters = {
-            "TableName": self.layout.config.table.name,
-            "Key": self.layout.key(user_id),
-            "ConsistentRead": is_consistent,
-        }
-        answer = await self.connection.call(Request("GetItem", parameters), until=until)
-        return answer.get("Item")
+        request = self._read_request(user_id, is_consistent=True)
+        return (await self.connection.call(request, until=until)).members.get("Item")
+
+    def _read_request(self, user_id: str, *, is_consistent: bool) -> Request:
+        table, key = self.layout.config.table.name, self.layout.key(user_id)
+        return Request("GetItem", {"TableName": table, "Key": key, "ConsistentRead": is_consistent})
 
     async def delete(self, user_id: str, *, until: float) -> None:
         """Delete the item, if there is one."""

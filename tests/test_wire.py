@@ -61,7 +61,7 @@ async def call(over: Connection, operation: str = "GetItem", **parameters: Any) 
     """The answer, without what only the SDK adds."""
     until = asyncio.get_running_loop().time() + 5
     found = await over.call(Request(operation, parameters or READ), until=until)
-    return {name: value for name, value in found.items() if name != "ResponseMetadata"}
+    return {name: value for name, value in found.members.items() if name != "ResponseMetadata"}
 
 
 async def outcome(over: Connection, operation: str = "GetItem", **parameters: Any) -> Any:

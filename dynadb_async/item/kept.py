@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from dynadb_async.attribute_json import encoded
-from dynadb_async.item.layout import Element, Item, Layout
+from dynadb_async.item.layout import Element, Layout
 from dynadb_async.serializer import AttributeValue, DynamoDbSerializer
 
 Kept = dict[bytes, bytes]
@@ -36,10 +36,14 @@ def attribute_with(layout: Layout, kept: Kept, name: str, element: Element) -> A
     data = element.get("data")
     if not kept or type(data) is not dict:
         return layout.attribute(name, element)
-    prints = {member: _print(value) for member, value in data.items() if type(value) in (list, dict)}
-    same: Item = {member: orjson.Fragment(kept[print_]) for member, print_ in prints.items() if print_ in kept}
-    rest = {member: value for member, value in data.items() if member not in same}
-    made = layout.attribute(name, {**element, "data": rest})
+    changed, same = {}, {}
+    for member, value in data.items():
+        json = kept.get(_print(value)) if type(value) in (list, dict) else None
+        if json is None:
+            changed[member] = value
+        else:
+            same[member] = orjson.Fragment(json)
+    made = layout.attribute(name, {**element, "data": changed})
     made["M"]["data"]["M"].update(same)
     return made
 

@@ -75,10 +75,17 @@ class Loaded:
 
 
 def turn_from_item(
-    layout: Layout, item: Item | None, user_id: str, *, now: datetime, session: Session | None, turn_id: str | None
+    layout: Layout,
+    item: Item | None,
+    user_id: str,
+    *,
+    body: bytes | None = None,
+    now: datetime,
+    session: Session | None,
+    turn_id: str | None,
 ) -> Turn[Any]:
     """
-    The turn that begins *now*, from its user's *item* and the request's own *session*.
+    The turn that begins *now*, from its user's *item*, read from *body*, and the request's own *session*.
 
     Raises:
         MalformedItemError: An element that is switched on can't be read.
@@ -87,7 +94,7 @@ def turn_from_item(
     live: Item = {} if item is None or is_expired else item
     is_new = item is None or is_expired
     elements = {name: layout.element(live, name) for name in layout.elements}
-    stored = None if item is None else Snapshot.of(layout, item, is_stored=True)
+    stored = None if item is None else Snapshot.of(layout, item, is_stored=True, body=body)
     base = Snapshot.of(layout, {}) if stored is None or is_expired else stored
     kept = kept_of(layout, live.get(USER), elements.get(USER, {}))
     loaded = Loaded(stored, base, elements, kept, is_expired, session is None and SESSION not in elements)

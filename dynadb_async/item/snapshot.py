@@ -36,16 +36,16 @@ class Snapshot:
     _parts: tuple[Part, ...]
 
     @classmethod
-    def of(cls, layout: Layout, item: Item, *, is_stored: bool = False) -> Self:
+    def of(cls, layout: Layout, item: Item, *, is_stored: bool = False, body: bytes | None = None) -> Self:
         """
-        Keep *item*, which *is_stored* if it was read.
+        Keep *item*, which *is_stored* if it was read; as the *body* of GetItem's answer, if that is at hand.
 
         Raises:
             MalformedItemError: Its recent turns are something else.
             SerializationError: A user's own serializer made something that is no attribute value.
         """
-        part = encoded({"Item": item}, is_stored=is_stored)
-        return cls(item.get(UPDATED_AT), recent_turns(layout, item), ((_item_of_answer, part),))
+        body = body or encoded({"Item": item}, is_stored=is_stored)
+        return cls(item.get(UPDATED_AT), recent_turns(layout, item), ((_item_of_answer, body),))
 
     @classmethod
     def of_update(cls, written: Item, recent: list[Entry], update: Request) -> Self:

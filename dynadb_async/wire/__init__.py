@@ -11,7 +11,7 @@ from typing import Any
 
 from aiobotocore.credentials import AioCredentials
 
-from dynadb_async.answers import check_checksum, check_shape
+from dynadb_async.answers import Answer, check_checksum, check_shape
 from dynadb_async.attribute_json import decoded
 from dynadb_async.config import ClientConfig
 from dynadb_async.failures import CORRUPT, NOT_BEGUN, AttemptFailedError, ConditionFailedError, failure_of_answer
@@ -64,9 +64,9 @@ class Wire:
         """Whether *operation* can go this way now; else it is the ordinary client's."""
         return operation in TARGETS and self._is_understood and self._watch.is_untouched()
 
-    async def call(self, request: Request, until: float) -> dict[str, Any]:
+    async def call(self, request: Request, until: float) -> Answer:
         """
-        DynamoDB's answer, in botocore's form.
+        DynamoDB's answer.
 
         Raises:
             AttemptFailedError: There was none, or it was an error.
@@ -85,8 +85,10 @@ class Wire:
         if answer.status != OK:
             raise _refusal(answer)
         members: dict[str, Any] = decode(answer.body)
-        check_shape(operation, members)
-        return members
+        if answer.checksum is None or type(members) is not dict:
+            # What has the right checksum is DynamoDB's, or in its form.
+            check_shape(operation, members)
+        return Answer(members, answer.body)
 
     async def _frozen_credentials(self, until: float) -> Credentials:
         try:

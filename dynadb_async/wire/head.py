@@ -52,6 +52,6 @@ class Head:
             raise UnusualAnswerError
         self.status: int = int(status)
         self.length: int = int(length)
-        self.keeps: bool = connection is None or connection.strip(BLANKS).lower() == b"keep-alive"
+        self.keeps: bool = connection in (None, b"keep-alive") or connection.strip(BLANKS).lower() == b"keep-alive"
         self.checksum: str | None = None if checksum is None else checksum.strip(BLANKS).decode("latin-1")
         self.request_id: str = (request_id or b"").strip(BLANKS).decode("latin-1")

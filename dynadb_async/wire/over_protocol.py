@@ -21,6 +21,8 @@ from dynadb_async.wire.signature import CONTENT_TYPE, Scope, SignedRequest
 
 LARGEST_HEAD = 32 * 1024
 FIRST_BUFFER = 16 * 1024
+# Seconds. What a server says so soon after an answer, nearly always came with it and was seen.
+A_MOMENT = 0.001
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -117,7 +119,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def is_quiet(self) -> bool:
         """Whether an idle connection can be used: no end and no stray bytes wait behind the event loop's back."""
-        return self.is_usable and (self._poll is None or not self._poll.poll(0))
+        if not self.is_usable:
+            return False
+        if self._poll is None or self._loop.time() - self.idle_since < A_MOMENT:
+            return True
+        return not self._poll.poll(0)
 
     def abort(self) -> None:
         """Close at once."""
@@ -206,7 +212,7 @@ class ProtocolTransport:
                 return await answer
             finally:
                 if connection.is_idle:
-                    connection.idle_since = now
+                    connection.idle_since = loop.time()
                     self._idle.append(connection)
                 else:
                     # Cancelled, too: the answer to this request must not be taken for the next one's.
