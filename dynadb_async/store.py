@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import frozen
 
@@ -16,8 +16,7 @@ from dynadb_async.request import Request
 from dynadb_async.turn import Session, Turn
 
 
-@frozen(kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """
     One attempt to store a turn.
 

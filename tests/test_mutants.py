@@ -60,7 +60,7 @@ def counter_as_write_id(patch: pytest.MonkeyPatch) -> None:
         newest = loaded.stored.newest if loaded.stored else None
         count = str(int(newest) + 1 if newest else 1)
         names[write_of(entry)] = count
-        return new_update(layout, attributes, {**entry, "write": {"S": count}}, loaded, user_id, now)
+        return new_update(layout, attributes, {"M": {**entry["M"], "write": {"S": count}}}, loaded, user_id, now)
 
     def is_written(layout: Layout, current: Item, write: str) -> bool:
         return conflict.is_written(layout, current, names[write])

@@ -27,8 +27,12 @@ def kept_of(layout: Layout, value: AttributeValue | None, element: Element) -> K
     if value is None or type(layout.serializer) is not DynamoDbSerializer or type(data) is not dict:
         return {}
     values = value["M"]["data"]["M"]
-    prints = {name: _print(member) for name, member in data.items() if type(member) in (list, dict)}
-    return {print_: encoded(values[name]) for name, print_ in prints.items() if print_}
+    kept: Kept = {}
+    for name, member in data.items():
+        # NaN, which can't be stored, would look like None.
+        if type(member) in (list, dict) and (print_ := _print(member)) and b"null" not in print_:
+            kept[print_] = encoded(values[name])
+    return kept
 
 
 def attribute_with(layout: Layout, kept: Kept, name: str, element: Element) -> AttributeValue:
@@ -49,10 +53,8 @@ def attribute_with(layout: Layout, kept: Kept, name: str, element: Element) -> A
 
 
 def _print(value: Any) -> bytes:
-    """Equal only for values that are stored alike; empty where that can't be told."""
+    """Equal only for values that are stored alike, but for None; empty where that can't be told."""
     try:
-        print_ = orjson.dumps(value, option=EXACT)
+        return orjson.dumps(value, option=EXACT)
     except orjson.JSONEncodeError:
         return b""
-    # NaN, which can't be stored, looks like None.
-    return b"" if b"null" in print_ else print_

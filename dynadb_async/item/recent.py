@@ -18,7 +18,8 @@ WRITE, TURN, RESPONSE = "write", "turn", "response"
 LONGEST_TURN_ID = 256
 LARGEST_RESPONSE = 4096
 
-Entry = dict[str, AttributeValue]
+Entry = AttributeValue
+"""One recent turn as it is stored, a map."""
 
 
 def recent_turns(layout: Layout, item: Item) -> list[Entry]:
@@ -32,8 +33,8 @@ def recent_turns(layout: Layout, item: Item) -> list[Entry]:
     if stored is None:
         return []
     try:
-        found: list[Entry] = [entry["M"] for entry in stored["L"]]
-        if found and len([1 for entry in found if type(entry[WRITE]["S"]) is str]) == len(found):
+        found: list[Entry] = stored["L"]
+        if found and len([1 for entry in found if type(entry["M"][WRITE]["S"]) is str]) == len(found):
             return found
     except (KeyError, TypeError):
         pass
@@ -43,7 +44,7 @@ def recent_turns(layout: Layout, item: Item) -> list[Entry]:
 
 def write_of(entry: Entry) -> str:
     """The id of the save that made *entry*."""
-    write: str = entry[WRITE]["S"]
+    write: str = entry["M"][WRITE]["S"]
     return write
 
 
@@ -51,12 +52,13 @@ def entry_of_turn(entries: list[Entry], turn_id: str | None, own_writes: set[str
     """The entry of another delivery of the turn *turn_id*."""
     if turn_id is None:
         return None
-    return next((e for e in entries if e.get(TURN) == {"S": turn_id} and write_of(e) not in own_writes), None)
+    return next((e for e in entries if e["M"].get(TURN) == {"S": turn_id} and write_of(e) not in own_writes), None)
 
 
 def stored_response(layout: Layout, entry: Entry) -> Any:
     """The reply that was stored with *entry*, or None."""
-    return layout.native.deserialize(entry[RESPONSE]) if RESPONSE in entry else None
+    value = entry["M"].get(RESPONSE)
+    return None if value is None else layout.native.deserialize(value)
 
 
 def new_entry(layout: Layout, write: str, turn_id: str | None, response: Any) -> Entry:
@@ -66,9 +68,9 @@ def new_entry(layout: Layout, write: str, turn_id: str | None, response: Any) ->
     Raises:
         SerializationError: The reply has no DynamoDB form.
     """
-    entry: Entry = {WRITE: {"S": write}}
+    entry: dict[str, AttributeValue] = {WRITE: {"S": write}}
     if turn_id is None:
-        return entry
+        return {"M": entry}
     entry[TURN] = {"S": turn_id}
     if response is not None and layout.config.recent_responses:
         try:
@@ -77,7 +79,7 @@ def new_entry(layout: Layout, write: str, turn_id: str | None, response: Any) ->
             raise error.within(RESPONSE) from None
         if size_bound(value) <= LARGEST_RESPONSE or attribute_size(value) <= LARGEST_RESPONSE:
             entry[RESPONSE] = value
-    return entry
+    return {"M": entry}
 
 
 def checked_turn_id(turn_id: str | None) -> str | None:
@@ -103,12 +105,7 @@ def recent_with(config: DynamoDbConfig, entry: Entry, before: list[Entry], own_w
     if own_writes:
         before = [earlier for earlier in before if write_of(earlier) not in own_writes]
     recent = [entry, *before[: config.recent_turns - 1]]
-    with_reply = [place for place, earlier in enumerate(recent) if RESPONSE in earlier]
+    with_reply = [place for place, earlier in enumerate(recent) if RESPONSE in earlier["M"]]
     for place in with_reply[config.recent_responses :]:
-        recent[place] = {name: value for name, value in recent[place].items() if name != RESPONSE}
+        recent[place] = {"M": {name: value for name, value in recent[place]["M"].items() if name != RESPONSE}}
     return recent
-
-
-def attribute_of_recent(recent: list[Entry]) -> AttributeValue:
-    """As it is stored."""
-    return {"L": [{"M": entry} for entry in recent]}

@@ -7,9 +7,7 @@ meanwhile, and the bytes are thrown away unread.
 """
 
 from collections.abc import Callable
-from typing import Self
-
-from attrs import frozen
+from typing import NamedTuple, Self
 
 from dynadb_async.attribute_json import decoded, encoded
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
@@ -21,19 +19,19 @@ Part = tuple[Callable[[bytes], Item], bytes]
 """JSON, and how to read it."""
 
 
-@frozen
-class Snapshot:
+class Snapshot(NamedTuple):
     """
     An item at one moment, or the attributes of one that a save writes.
 
     Attributes:
         updated_at: That attribute, if the item has it.
         recent: The recent turns, newest first.
+        parts: What it is made of; later ones go over earlier ones.
     """
 
     updated_at: AttributeValue | None
     recent: list[Entry]
-    _parts: tuple[Part, ...]
+    parts: tuple[Part, ...]
 
     @classmethod
     def of(cls, layout: Layout, item: Item, *, is_stored: bool = False, body: bytes | None = None) -> Self:
@@ -59,14 +57,18 @@ class Snapshot:
 
     def with_written(self, written: Self) -> Self:
         """The item once *written* was laid over this one."""
-        return type(self)(written.updated_at, written.recent, self._parts + written._parts)
+        return type(self)(written.updated_at, written.recent, self.parts + written.parts)
 
     def item(self) -> Item:
         """The attributes, a tree of one's own."""
         item: Item = {}
-        for read, body in self._parts:
+        for read, body in self.parts:
             item |= read(body)
         return item
+
+    def __repr__(self) -> str:
+        """Not what somebody said."""
+        return f"<{type(self).__name__} of an item>"
 
     @property
     def newest(self) -> str | None:
@@ -76,7 +78,7 @@ class Snapshot:
     @property
     def size_bound(self) -> int:
         """Bytes that the item surely does not exceed in DynamoDB: in this form, every part of it is longer."""
-        return sum([len(body) for _, body in self._parts])
+        return sum([len(body) for _, body in self.parts])
 
 
 def _item_of_answer(body: bytes) -> Item:

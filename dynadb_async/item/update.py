@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.loading import Loaded
-from dynadb_async.item.recent import WRITE, Entry, attribute_of_recent, recent_with
+from dynadb_async.item.recent import WRITE, Entry, recent_with
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.request import Request
 from dynadb_async.size import attribute_size
@@ -19,8 +17,7 @@ from dynadb_async.size import attribute_size
 LARGEST_ITEM = 400 * 1024
 
 
-@frozen
-class Update:
+class Update(NamedTuple):
     """
     One attempt to store a turn.
 
@@ -45,7 +42,7 @@ def update_of_save(
     table = layout.config.table
     stored = None if loaded.is_expired else loaded.stored
     recent = recent_with(layout.config, entry, [] if stored is None else stored.recent, loaded.writes)
-    written = {**attributes, layout.recent_name: attribute_of_recent(recent)}
+    written = {**attributes, layout.recent_name: {"L": recent}}
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
     request = Request("UpdateItem", _parameters(layout, written, loaded, user_id))
