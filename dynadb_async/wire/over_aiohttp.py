@@ -8,8 +8,10 @@ from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
+from yarl import URL
 
 from dynadb_async.failures import BROKEN_OFF, LATE, UNREACHABLE, UNTRUSTED, AttemptFailedError
+from dynadb_async.wire.alarm import Alarm
 from dynadb_async.wire.endpoint import Endpoint
 from dynadb_async.wire.exchange import HttpAnswer, Pace, end_abandoned
 from dynadb_async.wire.places import Places
@@ -23,10 +25,11 @@ class AiohttpTransport:
     """Connections to one endpoint, kept open by aiohttp."""
 
     def __init__(self, endpoint: Endpoint, pace: Pace, user_agent: str) -> None:
-        self._url = endpoint.url
+        self._url = URL(endpoint.url, encoded=True)
         self._pace = pace
         self._places = Places(pace.connections)
         self._loop = asyncio.get_running_loop()
+        self._alarm = Alarm(self._loop)
         self._constant = {
             "Host": endpoint.netloc,
             "Content-Type": CONTENT_TYPE,
@@ -52,7 +55,7 @@ class AiohttpTransport:
             await self._places.take(min(until, self._loop.time() + self._pace.connect_timeout))
         try:
             limit = self._loop.time() + self._pace.connect_timeout + self._pace.read_timeout
-            async with asyncio.timeout_at(min(until, limit)):
+            with self._alarm.at(min(until, limit)):
                 return await self._post(request)
         except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
             failure = UNTRUSTED
