@@ -22,7 +22,7 @@ AttributeValue: TypeAlias = dict[str, Any]
 
 # Measured on DynamoDB Local 3.3: 31 maps and lists may lie in one another, and the item around them is DynamoDB's 32nd.
 LEVELS = 31
-# Surely of no more than 38 digits.
+# Surely within the range of numbers, and of no more than 38 digits.
 SMALL = 10**15
 TOO_DEEP = f"maps and lists lie more than {LEVELS} deep in one another; store a flatter structure"
 CIRCULAR = "the structure contains itself; store an id in place of the way back"
@@ -163,7 +163,7 @@ class DynamoDbSerializer:
             if kind is str and member and member.isascii():
                 members[name] = {"S": member}
                 continue
-            if kind is int and -SMALL < member < SMALL:
+            if (kind is int and -SMALL < member < SMALL) or (kind is float and 1 / SMALL < member < SMALL):
                 members[name] = {"N": repr(member)}
                 continue
             try:
@@ -181,7 +181,8 @@ class DynamoDbSerializer:
         members: list[AttributeValue] = []
         for index, member in enumerate(value):
             try:
-                form = forms.get(type(member), unusual)(member, inner)
+                kind = type(member)
+                form = self._map(member, inner) if kind is dict else forms.get(kind, unusual)(member, inner)
             except SerializationError as error:
                 raise error.within(index) from None
             if form is not None:

@@ -394,6 +394,7 @@ async def test_nothing_of_a_person_is_logged(
         turn.user.data["secret"] = turn.response = SECRET
 
     shown = caplog.text + repr(turn) + repr(turn.user) + repr(turn.session) + repr(turn.history) + repr(turn.loaded)
+    shown += repr(turn.loaded.stored)
     assert SECRET not in shown
     assert user_id not in shown
 

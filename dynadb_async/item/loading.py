@@ -1,7 +1,5 @@
 """An item as a turn."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -63,15 +61,6 @@ class Loaded:
         # Earlier ones whose answer never came may have been stored too: they are no other delivery of this turn.
         self.writes.update(self.attempts, {write})
         self.attempts.clear()
-
-    @contextmanager
-    def opened(self) -> Iterator[None]:
-        """While the turn's block or handler runs."""
-        self.is_open = True
-        try:
-            yield
-        finally:
-            self.is_open = False
 
 
 def turn_from_item(

@@ -80,6 +80,11 @@ class Snapshot(NamedTuple):
         """Bytes that the item surely does not exceed in DynamoDB: in this form, every part of it is longer."""
         return sum([len(body) for _, body in self.parts])
 
+    def tighter_bound(self) -> int:
+        """The same, nearer to the size: each text and number takes 7 bytes less there than in JSON, or fewer still."""
+        texts_and_numbers = sum([body.count(b'{"S":"') + body.count(b'{"N":"') for _, body in self.parts])
+        return self.size_bound - 7 * texts_and_numbers
+
 
 def _item_of_answer(body: bytes) -> Item:
     item: Item = decoded(body, "Item")["Item"]

@@ -11,7 +11,7 @@ from dynadb_async.item.loading import Loaded
 from dynadb_async.item.recent import WRITE, Entry, recent_with
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.request import Request
-from dynadb_async.size import attribute_size
+from dynadb_async.size import attribute_size, size_bound
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: an item's size, names included.
 LARGEST_ITEM = 400 * 1024
@@ -47,9 +47,11 @@ def update_of_save(
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
     request = Request("UpdateItem", _parameters(layout, written, loaded, user_id))
     snapshot = Snapshot.of_update(written, recent, request)
-    kept_size = 0 if stored is None else stored.size_bound
-    if snapshot.size_bound + kept_size > LARGEST_ITEM:
-        check_size(({} if stored is None else stored.item()) | snapshot.item() | layout.key(user_id))
+    if snapshot.size_bound + (0 if stored is None else stored.size_bound) > LARGEST_ITEM:
+        old = {} if stored is None else stored.item()
+        beside = {name: value for name, value in old.items() if name not in written} | layout.key(user_id)
+        if snapshot.tighter_bound() + size_bound(beside) > LARGEST_ITEM:
+            check_size(beside | snapshot.item())
     return Update(snapshot, request)
 
 

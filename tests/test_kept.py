@@ -1,0 +1,143 @@
+"""What a turn leaves as it is, is sent again as it was read: nobody may see a difference."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from math import inf, nan
+from typing import Any
+
+import pytest
+from attrs import NOTHING
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dynadb_async import DynamoDbConfig, DynamoDbSerializer, SerializationError, Turn
+from dynadb_async.attribute_json import decoded, encoded
+from dynadb_async.item import Item, Layout, attributes_of_turn, turn_from_item
+from dynadb_async.size import attribute_size, size_bound
+from tests.test_merge import NAMES, VALUES, changed
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LAYOUT = Layout(config=DynamoDbConfig("users"), serializer=DynamoDbSerializer(), user_data=dict)
+DATA = st.dictionaries(NAMES, st.lists(VALUES, max_size=3) | st.dictionaries(NAMES, VALUES, max_size=3) | VALUES)
+
+
+def turn_of(data: dict[str, Any]) -> Turn[Any]:
+    """A turn of somebody of whom *data* is stored."""
+    item: Item = {"userId": {"S": "user"}, "user": DynamoDbSerializer().serialize({"data": data})}
+    return turn_from_item(LAYOUT, item, "user", now=NOW, session=None, turn_id=None)
+
+
+def saved(turn: Turn[Any], *, is_whole: bool) -> Any:
+    """The user's data as a save would store them, or why it can't."""
+    try:
+        data = stored(turn, is_whole=is_whole)["data"]
+    except SerializationError as error:
+        return str(error)
+    return {name: data[name] for name in turn.user.data}  # what is kept comes last
+
+
+def stored(turn: Turn[Any], *, is_whole: bool) -> Any:
+    """The user element as a save would store it."""
+    user = attributes_of_turn(LAYOUT, turn, None, NOW, is_whole=is_whole)["user"]
+    return LAYOUT.serializer.deserialize(decoded(encoded({"Item": {"user": user}}), "Item")["Item"]["user"])
+
+
+@given(DATA, st.data())
+def test_a_save_stores_what_there_is(data: dict[str, Any], draw: st.DataObject) -> None:
+    """Whatever the turn changed, moved, took away or left."""
+    turn = turn_of(data)
+    for name in list(turn.user.data):
+        what = draw.draw(st.sampled_from(["leave", "leave", "change", "delete", "copy"]))
+        if what == "change":
+            turn.user.data[name] = draw.draw(changed(turn.user.data[name]))
+        elif what == "delete":
+            del turn.user.data[name]
+        elif what == "copy":
+            turn.user.data[f"{name}2"] = copy.deepcopy(turn.user.data[name])
+
+    assert repr(saved(turn, is_whole=True)) == repr(saved(turn, is_whole=False))
+
+
+def test_what_is_left_is_not_made_again() -> None:
+    """Lists and maps are kept, byte for byte; what changed is made anew."""
+    item: Item = {"user": {"M": {"data": {"M": {"old": {"L": [{"N": "1.50"}]}, "new": {"L": [{"N": "2.50"}]}}}}}}
+    turn = turn_from_item(LAYOUT, item, "user", now=NOW, session=None, turn_id=None)
+    turn.user.data["new"].append("more")
+    made = decoded(encoded(attributes_of_turn(LAYOUT, turn, None, NOW, is_whole=False)))["user"]["M"]["data"]["M"]
+
+    assert {"old": {"L": [{"N": "1.50"}]}, "new": {"L": [{"N": "2.5"}, {"S": "more"}]}} == made
+
+
+class Colour(Enum):
+    """Stored by its value."""
+
+    RED = "red"
+
+
+class Text(str):
+    """Stored as a text."""
+
+    __slots__ = ()
+
+
+@dataclass
+class Point:
+    """Stored as a map."""
+
+    x: int = 1
+
+
+LOOKALIKES: list[tuple[Any, Callable[[], Any]]] = [
+    (1, lambda: True),
+    (1, lambda: 1.0),
+    (1, lambda: Decimal(1)),
+    (1, lambda: "1"),
+    (0.0, lambda: -0.0),
+    ("red", lambda: Colour.RED),
+    ("red", lambda: Text("red")),
+    ({"x": 1}, Point),
+    ("2026-11-22T12:00:00+00:00", lambda: NOW),
+    ("YQ==", lambda: b"a"),
+    ([1, 2], lambda: (1, 2)),
+    ([1, 2], lambda: {1, 2}),
+    (2**70, lambda: float(2**70)),
+    ({"x": 1, "y": None}, lambda: {"x": 1, "y": NOTHING}),
+]
+
+
+@pytest.mark.parametrize(("was", "becomes"), LOOKALIKES)
+def test_values_that_look_alike(was: Any, becomes: Callable[[], Any]) -> None:
+    """In JSON, or to Python, they are one; stored is what the turn made of it."""
+    turn = turn_of({"list": [was], "map": {"member": was}})
+    turn.user.data["list"][0] = turn.user.data["map"]["member"] = becomes()
+
+    assert repr(stored(turn, is_whole=True)) == repr(stored(turn, is_whole=False))
+
+
+@pytest.mark.parametrize("bad", [nan, inf, "\ud800", object(), {1: 2}])
+def test_what_has_no_form_is_refused(bad: Any) -> None:
+    """In place of None, too, as which NaN appears in JSON; and a structure in itself."""
+    turn = turn_of({"list": [None], "map": {"member": None}})
+    turn.user.data["list"][0] = bad
+    with pytest.raises(SerializationError, match=r"user\.data\.list"):
+        stored(turn, is_whole=False)
+    turn = turn_of({"list": [None]})
+    turn.user.data["list"].append(turn.user.data["list"])
+    with pytest.raises(SerializationError, match="contains itself"):
+        stored(turn, is_whole=False)
+
+
+@given(DATA)
+@example({"numbers": [1] * 50})  # the least that JSON needs for what takes most
+def test_the_bounds_hold(data: dict[str, Any]) -> None:
+    """An item is never larger than its snapshot says."""
+    turn = turn_of(data)
+    snapshot = turn.loaded.stored
+    size = sum(len(name.encode()) + attribute_size(value) for name, value in snapshot.item().items())
+
+    assert size <= snapshot.tighter_bound() <= snapshot.size_bound
+    assert size <= size_bound(snapshot.item())
