@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from attrs import Factory, field, frozen
 
 from dynadb_async.config import DynamoDbConfig
@@ -129,7 +130,9 @@ def text_of_time(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds, the form in which the reference stores times."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
+    # In JSON it is the same, and made quicker than by `isoformat`; the fraction is there if it is not zero.
+    text = orjson.dumps(moment).decode()
+    return f"{text[1:24]}Z" if moment.microsecond else f"{text[1:20]}.000Z"
 
 
 def time_of_value(value: Any) -> datetime | None:
