@@ -12,7 +12,7 @@ from dynadb_async.errors import UsageError
 
 @define(eq=False)
 class Place:
-    """A turn's place in its user's queue, entered when it is its turn: it belongs to that, whichever task ends it."""
+    """A turn's place in its user's queue: it belongs to that, whichever task ends it. Also an async context manager."""
 
     queue: "Queue"
     user_id: str = field(repr=False)
@@ -20,24 +20,45 @@ class Place:
     is_left: bool = field(default=False, init=False)
     _is_first: bool = field(default=False, init=False)
 
-    async def __aenter__(self) -> None:
-        """Wait for our turn."""
+    def take_free(self) -> bool:
+        """
+        Whether it is our turn at once; else `take` it.
+
+        Raises:
+            UsageError: The turn is inside a turn of the same user, which would wait for itself.
+        """
         outer = _held.get()
         if outer:
             outer = tuple([place for place in outer if not place.is_left])
             if any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
                 msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
                 raise UsageError(msg)
-        self._is_first = self.queue.is_free(self.user_id) or await self.queue.wait(self.user_id, self.patience)
-        _held.set((*outer, self))
+        self._is_first = self.queue.is_free(self.user_id)
+        if self._is_first:
+            _held.set((*outer, self))
+        return self._is_first
 
-    async def __aexit__(self, *_: object) -> None:
+    async def take(self) -> None:
+        """Wait for our turn, as long as our patience lasts."""
+        self._is_first = await self.queue.wait(self.user_id, self.patience)
+        _held.set((*_held.get(), self))
+
+    def leave(self) -> None:
         """Let the next one in."""
         self.is_left = True
         # No token: a fixture, for one, may end the turn in another task than it began in.
         _held.set(tuple([place for place in _held.get() if not place.is_left]))
         if self._is_first:
             self.queue.call_next(self.user_id)
+
+    async def __aenter__(self) -> None:
+        """Take it."""
+        if not self.take_free():
+            await self.take()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave it."""
+        self.leave()
 
 
 # The places held by the turns around the running code, in this task and those that it was started from.

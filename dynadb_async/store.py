@@ -90,7 +90,8 @@ class Store:
             VersionConflictError: Another turn changed the same thing, or the user was deleted.
             OutcomeUnknownError: The write may or may not have happened.
         """
-        entry = await items.history_entry(self.layout, turn)
+        history = self.layout.config.stored_elements.history
+        entry = None if history is None else await items.history_entry(history, turn)
         attempt = self._first_attempt(turn, entry)
         while attempt is not None:
             try:

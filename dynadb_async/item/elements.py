@@ -21,11 +21,8 @@ logger: logging.Logger = logging.getLogger("dynadb_async")
 COPIED = ("request", "input", "nlu", "asr", "entities", "output", "response")
 
 
-async def history_entry(layout: Layout, turn: Turn[Any]) -> dict[str, Any] | None:
+async def history_entry(history: StoredHistory, turn: Turn[Any]) -> dict[str, Any]:
     """What this turn leaves in the history: the elements that are switched on and set, and the custom ones."""
-    history = layout.config.stored_elements.history
-    if history is None:
-        return None
     values = {name: getattr(turn, name) for name in COPIED if getattr(history, name)}
     if history.state:
         values["state"] = turn.session.state
