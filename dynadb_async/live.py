@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import aioboto3
 from attrs import define, field
@@ -26,13 +26,17 @@ from dynadb_async.table import Table
 from dynadb_async.time_left import TimeLeft
 from dynadb_async.turn import Session, Turn
 
-R = TypeVar("R")
-
 
 @define(eq=False)
 class Work:
-    """What is under way in one event loop, for `close` to wait for. It is entered by each piece of work."""
+    """
+    What is under way in one event loop, for `close` to wait for. It is entered by each piece of work.
 
+    Attributes:
+        table: What they work on.
+    """
+
+    table: Table
     _pieces: int = field(default=0, init=False)
     _idle: asyncio.Event = field(factory=asyncio.Event, init=False)
 
@@ -40,8 +44,10 @@ class Work:
         """Begin a piece."""
         self._pieces += 1
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End it."""
+        if kind is TableNotFoundError:
+            self.table.vanished()
         self._pieces -= 1
         if not self._pieces:
             self._idle.set()
@@ -68,6 +74,7 @@ class Live:
         store: The items.
         observer: Hears of turns, loads and saves.
         work: What is under way.
+        is_enabled: Whether anything is to be loaded and saved.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -76,7 +83,8 @@ class Live:
     queue: Queue
     store: Store
     observer: Observer | None
-    work: Work = field(factory=Work, init=False)
+    work: Work
+    is_enabled: bool
     is_closed: bool = field(default=False, init=False)
 
     @classmethod
@@ -86,19 +94,17 @@ class Live:
         """In the running event loop."""
         config = layout.config
         connection = Connection(SharedClient(session, config.client), observer)
+        table = Table(config.table, connection)
         return cls(
             loop=asyncio.get_running_loop(),
             connection=connection,
-            table=Table(config.table, connection),
+            table=table,
             queue=Queue(config.client.queue_timeout),
             store=Store(connection=connection, layout=layout, clock=clock),
             observer=observer,
+            work=Work(table),
+            is_enabled=config.enabled,
         )
-
-    @property
-    def is_enabled(self) -> bool:
-        """Whether anything is to be loaded and saved."""
-        return self.store.layout.config.enabled
 
     async def close(self) -> None:
         """Let what is under way end, but not for ever; then close the client."""
@@ -117,11 +123,6 @@ class Live:
         with self.work, observer.doing(name):
             yield
 
-    def _noted(self, turn: Turn[Any]) -> Turn[Any]:
-        if turn.is_duplicate and self.observer is not None:
-            self.observer.duplicate()
-        return turn
-
     def time_left(self, io_timeout: float | None = None) -> TimeLeft:
         """The time for operations that begin now."""
         return TimeLeft(self.connection.config.operation_timeout, io_timeout)
@@ -131,7 +132,11 @@ class Live:
         checked_turn_id(turn_id)
         if not self.is_enabled:
             return self.store.turn(user_id, None, session=session, turn_id=turn_id)
-        return self._noted(await self._operate(left, self.store.load, user_id, session, turn_id))
+        with self.under_way("load"):
+            until = left.until() if self._is_ready() else await self._until_ready(left)
+            turn = await self.store.load(user_id, session, turn_id, until=until)
+        self._note_duplicate(turn)
+        return turn
 
     async def save(self, turn: Turn[Any], left: TimeLeft) -> None:
         """Store the turn, or delete its user, or neither, as the turn wants it."""
@@ -139,40 +144,50 @@ class Live:
             return
         try:
             if turn.is_forgotten:
-                await self._operate(left, self.store.delete, turn.user.id)
-            else:
-                await self._operate(left, self.store.save, turn)
-                self._noted(turn)
+                await self._delete(turn.user.id, left)
+                return
+            with self.under_way("save"):
+                until = left.until() if self._is_ready() else await self._until_ready(left)
+                await self.store.save(turn, until=until)
+            self._note_duplicate(turn)
         except OutcomeUnknownError as error:
             error.turn_id = turn.turn_id
             raise
+
+    def _note_duplicate(self, turn: Turn[Any]) -> None:
+        if turn.is_duplicate and self.observer is not None:
+            self.observer.duplicate()
 
     async def delete(self, user_id: str) -> None:
         """Delete all that is stored of the user."""
         self.store.layout.key(user_id)
         if self.is_enabled:
-            await self._operate(self.time_left(), self.store.delete, user_id)
+            await self._delete(user_id, self.time_left())
+
+    async def _delete(self, user_id: str, left: TimeLeft) -> None:
+        with self.under_way("delete"):
+            until = left.until() if self._is_ready() else await self._until_ready(left)
+            await self.store.delete(user_id, until=until)
 
     async def read(self, user_id: str) -> Item | None:
         """The user's item."""
         self.store.layout.key(user_id)
-        return await self._operate(self.time_left(), self.store.read, user_id) if self.is_enabled else None
+        if not self.is_enabled:
+            return None
+        with self.under_way("read"):
+            left = self.time_left()
+            until = left.until() if self._is_ready() else await self._until_ready(left)
+            return await self.store.read(user_id, until=until)
 
-    async def _operate(self, left: TimeLeft, operation: Callable[..., Awaitable[R]], *arguments: Any) -> R:
-        """Run one of the store's operations in its time, with the table there as far as it is ours to see to that."""
+    def _is_ready(self) -> bool:
+        """Whether the table is there, as far as it is ours to see to that."""
         if self.is_closed:
             msg = "closed while a turn was open; close the adapter when no turn is open any more"
             raise UsageError(msg)
-        with self.under_way(operation.__name__):
-            if not self.table.is_ready:
-                await self._table_ready(left)
-            try:
-                return await operation(*arguments, until=left.until())
-            except TableNotFoundError:
-                self.table.vanished()
-                raise
+        return self.table.is_ready
 
-    async def _table_ready(self, left: TimeLeft) -> None:
+    async def _until_ready(self, left: TimeLeft) -> float:
+        """Wait for the table; when the operation that begins then has to end."""
         limit = asyncio.timeout(left.seconds)
         try:
             async with limit:
@@ -182,3 +197,4 @@ class Live:
                 raise
             msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
             raise TableNotReadyError(msg) from None
+        return left.until()

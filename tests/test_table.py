@@ -252,7 +252,7 @@ async def test_ready_timeout(slow_dynalite: Engine, session: RecordingSession, t
 
     with pytest.raises(TableNotReadyError, match=r"table\.ready_timeout"):
         await visit(db, "user-1")
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
 
     assert await visit(db, "user-1") == 1
     await db.close()
