@@ -14,11 +14,13 @@ from dynadb_async.attribute_json import encoded
 from dynadb_async.item.layout import Element, Layout
 from dynadb_async.serializer import AttributeValue, DynamoDbSerializer
 
-Kept = dict[bytes, bytes]
-"""By the JSON of a Python value, the JSON of its attribute value."""
+Kept = dict[str, tuple[bytes, bytes]]
+"""By the member's name: the JSON of the Python value, and the JSON of its attribute value."""
 
 # Subclasses, and what else orjson would write as text of its own, are not compared.
 EXACT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+UNKEPT = b"", b""
 
 
 def kept_of(layout: Layout, value: AttributeValue | None, element: Element) -> Kept:
@@ -31,7 +33,7 @@ def kept_of(layout: Layout, value: AttributeValue | None, element: Element) -> K
     for name, member in data.items():
         # NaN, which can't be stored, would look like None.
         if type(member) in (list, dict) and (print_ := _print(member)) and b"null" not in print_:
-            kept[print_] = encoded(values[name])
+            kept[name] = print_, encoded(values[name])
     return kept
 
 
@@ -42,11 +44,11 @@ def attribute_with(layout: Layout, kept: Kept, name: str, element: Element) -> A
         return layout.attribute(name, element)
     changed, same = {}, {}
     for member, value in data.items():
-        json = kept.get(_print(value)) if type(value) in (list, dict) else None
-        if json is None:
-            changed[member] = value
-        else:
+        print_, json = kept.get(member, UNKEPT)
+        if print_ and type(value) in (list, dict) and print_ == _print(value):
             same[member] = orjson.Fragment(json)
+        else:
+            changed[member] = value
     made = layout.attribute(name, {**element, "data": changed})
     made["M"]["data"]["M"].update(same)
     return made

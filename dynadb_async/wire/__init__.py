@@ -25,6 +25,7 @@ from dynadb_async.wire.signature import Credentials, Signer
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
 OK = 200
+EMPTY = b"{}"
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
@@ -84,7 +85,7 @@ class Wire:
         check_checksum(answer.checksum, answer.body)
         if answer.status != OK:
             raise _refusal(answer)
-        members: dict[str, Any] = decode(answer.body)
+        members: dict[str, Any] = decode(answer.body) if answer.body != EMPTY else {}
         if answer.checksum is None or type(members) is not dict:
             # What has the right checksum is DynamoDB's, or in its form.
             check_shape(operation, members)
