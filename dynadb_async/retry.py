@@ -34,7 +34,8 @@ class RetryBudget:
 
     def give(self, tokens: int) -> None:
         """An operation succeeded."""
-        self.tokens = min(TOKENS, self.tokens + tokens)
+        if self.tokens < TOKENS:
+            self.tokens = min(TOKENS, self.tokens + tokens)
 
 
 @define

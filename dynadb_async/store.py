@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from dynadb_async import item as items
 from dynadb_async.connection import Connection
@@ -16,7 +16,8 @@ from dynadb_async.request import Request
 from dynadb_async.turn import Session, Turn
 
 
-class Attempt(NamedTuple):
+@define(kw_only=True, eq=False, repr=False)
+class Attempt:
     """
     One attempt to store a turn.
 

@@ -31,7 +31,8 @@ class TimeLeft:
 
     def pause(self) -> None:
         """The handler's own time, which begins now, does not count."""
-        self._paused_at = self._loop.time()
+        if self._end is not None:
+            self._paused_at = self._loop.time()
 
     def resume(self) -> None:
         """The handler is done."""

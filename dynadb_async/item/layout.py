@@ -34,6 +34,8 @@ class Layout:
         config: The adapter's configuration.
         serializer: Between stored elements and attribute values; `user`, `session` and `history` pass through it.
         user_data: Makes `user.data` of the stored dict.
+        key_name: The partition key's attribute name.
+        recent_name: The attribute that holds the recent turns.
         elements: Which of `user`, `session` and `history` are stored.
         native: Between everything else and attribute values, where conditions need DynamoDB's own types.
     """
@@ -44,22 +46,18 @@ class Layout:
     native: DynamoDbSerializer = field(
         init=False, default=Factory(lambda self: DynamoDbSerializer(self.config.marshall), takes_self=True)
     )
+    key_name: str = field(
+        init=False, default=Factory(lambda self: self.config.table.primary_key_column, takes_self=True)
+    )
+    recent_name: str = field(
+        init=False, default=Factory(lambda self: self.config.table.recent_turns_attribute, takes_self=True)
+    )
     elements: tuple[str, ...] = field(init=False, default=Factory(lambda self: self._elements_on(), takes_self=True))
 
     def _elements_on(self) -> tuple[str, ...]:
         stored = self.config.stored_elements
         is_on = {USER: stored.user, SESSION: stored.session is not None, HISTORY: stored.history is not None}
         return tuple(name for name, on in is_on.items() if on)
-
-    @property
-    def key_name(self) -> str:
-        """The partition key's attribute name."""
-        return self.config.table.primary_key_column
-
-    @property
-    def recent_name(self) -> str:
-        """The attribute that holds the recent turns."""
-        return self.config.table.recent_turns_attribute
 
     def key(self, user_id: str) -> Item:
         """

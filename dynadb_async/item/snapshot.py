@@ -7,7 +7,9 @@ meanwhile, and the bytes are thrown away unread.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import Self
+
+from attrs import define
 
 from dynadb_async.attribute_json import decoded, encoded
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
@@ -19,7 +21,8 @@ Part = tuple[Callable[[bytes], Item], bytes]
 """JSON, and how to read it."""
 
 
-class Snapshot(NamedTuple):
+@define(eq=False, repr=False)
+class Snapshot:
     """
     An item at one moment, or the attributes of one that a save writes.
 
@@ -65,10 +68,6 @@ class Snapshot(NamedTuple):
         for read, body in self.parts:
             item |= read(body)
         return item
-
-    def __repr__(self) -> str:
-        """Not what somebody said."""
-        return f"<{type(self).__name__} of an item>"
 
     @property
     def newest(self) -> str | None:

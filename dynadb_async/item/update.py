@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from attrs import define
 
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
@@ -17,7 +19,8 @@ from dynadb_async.size import attribute_size, size_bound
 LARGEST_ITEM = 400 * 1024
 
 
-class Update(NamedTuple):
+@define(eq=False)
+class Update:
     """
     One attempt to store a turn.
 

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
 from dynadb_async.wire.signature import SignedRequest
 
 
-class HttpAnswer(NamedTuple):
+@define
+class HttpAnswer:
     """
     A whole HTTP answer.
 

@@ -236,7 +236,7 @@ class ProtocolTransport:
             await asyncio.sleep(0)
 
     def _encoded(self, request: SignedRequest) -> bytes:
-        scope, signature, body = request
+        scope = request.scope
         latest = self._heads.get(scope.target)
         if latest is not None and latest[0] is scope:
             head = latest[1]
@@ -247,7 +247,7 @@ class ProtocolTransport:
                 f"Authorization: {scope.authorization}"
             )
             self._heads[scope.target] = scope, head
-        return f"{head}{signature}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        return f"{head}{request.signature}\r\nContent-Length: {len(request.body)}\r\n\r\n".encode() + request.body
 
     def _last_used(self) -> Connection | None:
         oldest = self._loop.time() - self._pace.idle_timeout

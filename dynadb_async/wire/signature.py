@@ -7,7 +7,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import time
 from hashlib import sha256
 from hmac import HMAC
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import define
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -34,7 +36,8 @@ class Credentials(Protocol):
         ...
 
 
-class Scope(NamedTuple):
+@define(eq=False, repr=False)
+class Scope:
     """
     What all requests share that ask for one operation within one second, with the same credentials.
 
@@ -55,7 +58,8 @@ class Scope(NamedTuple):
     signature: HMAC
 
 
-class SignedRequest(NamedTuple):
+@define(repr=False)
+class SignedRequest:
     """
     One request, ready to be sent.
 
