@@ -65,6 +65,7 @@ def _own(name: str, path: str, way: str = "turn") -> Contender:
 OURS = _own("dynadb-async", "protocol")
 OURS_ON_AIOHTTP = _own('dynadb-async, fast_path="aiohttp"', "aiohttp")
 OURS_ON_SDK = _own("dynadb-async, fast_path=False", "sdk")
+OURS_ALL_CHANGED = _own("dynadb-async, everything changed", "protocol", "turn of all")
 LOAD_AND_SAVE = (
     _own("dynadb-async, load + save", "protocol", "load + save"),
     _own("… on aiohttp, load + save", "aiohttp", "load + save"),
@@ -81,6 +82,7 @@ NODE_EACH = Contender("Node, new client per turn", "node_sdk", ("each",), warm_u
 
 LINE_UP = (
     OURS,
+    OURS_ALL_CHANGED,
     OURS_ON_AIOHTTP,
     OURS_ON_SDK,
     *LOAD_AND_SAVE,

@@ -152,7 +152,8 @@ PAGE = """\
 
 Written by `make bench` on {day}; {machine}. Ratios hold; absolute times are this machine's.
 
-A turn is one read and one write of a user's item, with one number in it changed. dynadb-async and the bare protocol
+A turn is one read and one write of a user's item, with one number in it changed. dynadb-async does not encode again
+what a turn leaves as it is; "everything changed" is what a turn costs that leaves nothing. It and the bare protocol
 send a consistent GetItem and the adapter's conditional UpdateItem, the memory of recent turns in the item; all others
 send a consistent GetItem and a PutItem of the reference's smaller item, without any condition. Each contender runs in
 its own process against a server on loopback that answers at once, in many short rounds, each contender in turn. CPU is

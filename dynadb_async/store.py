@@ -126,13 +126,15 @@ class Store:
         recent = items.new_entry(self.layout, items.new_write_id(), turn_id, turn.response)
         if loaded.is_merged and loaded.stored is not None:
             merged = items.rebased(self.layout, ours, loaded, loaded.stored.item())
-            return self._attempt(turn, merged, recent, Snapshot.of(self.layout, ours))
-        return self._attempt(turn, ours, recent, None)
+            return self._attempt(turn, merged, recent, Snapshot.of(self.layout, ours), now)
+        return self._attempt(turn, ours, recent, None, now)
 
-    def _attempt(self, turn: Turn[Any], attributes: Item, entry: Entry, ours: Snapshot | None) -> Attempt:
+    def _attempt(
+        self, turn: Turn[Any], attributes: Item, entry: Entry, ours: Snapshot | None, now: datetime
+    ) -> Attempt:
         """The attempt that writes *attributes*; *ours*, what the turn itself held, if that is something else."""
         loaded: Loaded = turn.loaded
-        update = items.update_of_save(self.layout, attributes, entry, loaded, turn.user.id, self.clock())
+        update = items.update_of_save(self.layout, attributes, entry, loaded, turn.user.id, now)
         attempt = Attempt(
             entry=entry,
             ours=update.written if ours is None else ours,
@@ -151,7 +153,7 @@ class Store:
             if self._is_duplicate(turn, current):
                 return None
         attributes = self._rebased(attempt.ours.item(), turn.loaded, current)
-        return self._attempt(turn, attributes, attempt.entry, attempt.ours)
+        return self._attempt(turn, attributes, attempt.entry, attempt.ours, self.clock())
 
     def _saved(self, turn: Turn[Any], attempt: Attempt, current: Item | None) -> None:
         """The save succeeded; *current* is the item, where it had to be looked at to know that."""

@@ -48,10 +48,10 @@ class Head:
         if form is None:
             raise UnusualAnswerError
         status, length, connection, checksum, request_id = form.groups()
-        if length is None or int(length) > LARGEST_BODY:
-            raise UnusualAnswerError
         self.status: int = int(status)
-        self.length: int = int(length)
+        self.length: int = LARGEST_BODY + 1 if length is None else int(length)
+        if self.length > LARGEST_BODY:
+            raise UnusualAnswerError
         self.keeps: bool = connection in (None, b"keep-alive") or connection.strip(BLANKS).lower() == b"keep-alive"
         self.checksum: str | None = None if checksum is None else checksum.strip(BLANKS).decode("latin-1")
         self.request_id: str = (request_id or b"").strip(BLANKS).decode("latin-1")

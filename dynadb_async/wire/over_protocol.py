@@ -117,11 +117,11 @@ class Connection(asyncio.BufferedProtocol):
         """Whether the next request may be sent."""
         return self._answer is None and self.is_usable
 
-    def is_quiet(self) -> bool:
+    def is_quiet(self, now: float) -> bool:
         """Whether an idle connection can be used: no end and no stray bytes wait behind the event loop's back."""
         if not self.is_usable:
             return False
-        if self._poll is None or self._loop.time() - self.idle_since < A_MOMENT:
+        if self._poll is None or now - self.idle_since < A_MOMENT:
             return True
         return not self._poll.poll(0)
 
@@ -205,8 +205,11 @@ class ProtocolTransport:
         if not self._places.take_free():
             await self._places.take(min(until, loop.time() + pace.connect_timeout))
         try:
-            connection = self._last_used() or await self._connected(until)
             now = loop.time()
+            connection = self._last_used(now)
+            if connection is None:
+                connection = await self._connected(until)
+                now = loop.time()
             answer = connection.ask(self._encoded(request), min(until, now + pace.read_timeout))
             try:
                 return await answer
@@ -249,13 +252,13 @@ class ProtocolTransport:
             self._heads[scope.target] = scope, head
         return f"{head}{request.signature}\r\nContent-Length: {len(request.body)}\r\n\r\n".encode() + request.body
 
-    def _last_used(self) -> Connection | None:
-        oldest = self._loop.time() - self._pace.idle_timeout
+    def _last_used(self, now: float) -> Connection | None:
+        oldest = now - self._pace.idle_timeout
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.popleft().abort()
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_quiet():
+            if connection.is_quiet(now):
                 return connection
             connection.abort()
         return None
