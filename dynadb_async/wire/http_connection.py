@@ -1,0 +1,176 @@
+"""
+One HTTP/1.1 connection as a bare asyncio protocol, in exactly the form that DynamoDB speaks it.
+
+That is a status line, header fields without folding, a Content-Length, and a body of that length. An answer in any
+other form ends its connection and is reported as unusual, never guessed at.
+"""
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import Any, cast
+
+from dynadb_async.failures import BROKEN_OFF, LATE, UNREACHABLE, AttemptFailedError
+from dynadb_async.wire.exchange import HttpAnswer, UnusualAnswerError
+from dynadb_async.wire.head import Head
+
+LARGEST_HEAD = 32 * 1024
+FIRST_BUFFER = 16 * 1024
+# Seconds. What a server says so soon after an answer, nearly always came with it and was seen.
+A_MOMENT = 0.001
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One connection: one request at a time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, when_lost: Callable[["Connection"], object]) -> None:
+        self._loop = loop
+        self._when_lost = when_lost
+        self._transport: asyncio.Transport | None = None
+        self._poll: Any = None
+        self._answer: asyncio.Future[HttpAnswer] | None = None
+        self._buffer = bytearray(FIRST_BUFFER)
+        self._view = memoryview(self._buffer)
+        self._end = 0
+        self._head: Head | None = None
+        self._body_at = 0
+        # One timer for all requests, one after the other: it is moved on when it rings too early.
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.idle_since: float = 0.0
+        self.is_usable: bool = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        socket = transport.get_extra_info("socket")
+        if socket is not None and hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(socket.fileno(), select.POLLIN)
+
+    def eof_received(self) -> None:
+        """The server says no more: from now on nothing may be asked."""
+        self._fail(AttemptFailedError(BROKEN_OFF))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """The connection is no more."""
+        self._fail(AttemptFailedError(BROKEN_OFF))
+        self._transport = None
+        self._when_lost(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        """Where the next bytes go."""
+        if self._end == len(self._buffer):
+            self._grow(2 * self._end)
+        return self._view[self._end :] if self._end else self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes came."""
+        self._end += nbytes
+        if self._answer is None or self._answer.done():
+            # Nobody asked for anything.
+            self._fail(UnusualAnswerError())
+            return
+        try:
+            if self._head is None:
+                self._read_head()
+            if self._head is not None and self._end >= self._body_at + self._head.length:
+                self._finish(self._head)
+        except UnusualAnswerError as error:
+            self._fail(error)
+
+    def ask(self, request: bytes, until: float) -> "asyncio.Future[HttpAnswer]":
+        """Send *request*; the whole answer to it, or an error at the time *until*."""
+        answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
+        if self._transport is None or not self.is_usable:
+            # It broke before anything was sent.
+            answer.set_exception(AttemptFailedError(UNREACHABLE))
+            return answer
+        self._end, self._head, self._answer = 0, None, answer
+        self._until = until
+        if self._timer is None or self._timer.when() > until:
+            self._set_timer()
+        self._transport.write(request)
+        return answer
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._until, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._answer is None:
+            return
+        if self._loop.time() < self._until:
+            self._set_timer()
+        else:
+            self._fail(AttemptFailedError(LATE))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the next request may be sent."""
+        return self._answer is None and self.is_usable
+
+    def is_quiet(self, now: float) -> bool:
+        """Whether an idle connection can be used: no end and no stray bytes wait behind the event loop's back."""
+        if not self.is_usable:
+            return False
+        if self._poll is None or now - self.idle_since < A_MOMENT:
+            return True
+        return not self._poll.poll(0)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.is_usable = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def abandon(self) -> None:
+        """Close; who waited for an answer is no more."""
+        self._answer = None
+        self.abort()
+
+    def _read_head(self) -> None:
+        at = self._buffer.find(b"\r\n\r\n", 0, self._end)
+        if at < 0:
+            if self._end > LARGEST_HEAD:
+                raise UnusualAnswerError
+            return
+        self._body_at = at + 4
+        self._head = Head(self._buffer, self._body_at)
+        if len(self._buffer) < self._body_at + self._head.length:
+            self._grow(self._body_at + self._head.length)
+
+    def _finish(self, head: Head) -> None:
+        end = self._body_at + head.length
+        if self._end > end:
+            raise UnusualAnswerError
+        body = bytes(self._view[self._body_at : end])
+        # What was answered before it was sent whole would be read on as the next request.
+        if not head.keeps or (self._transport is not None and self._transport.get_write_buffer_size()):
+            self.abort()
+        self._end = 0
+        if len(self._buffer) > FIRST_BUFFER:
+            self._keep(bytearray(FIRST_BUFFER))
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body))
+
+    def _grow(self, size: int) -> None:
+        # A new one: the event loop may still hold a view of the old.
+        buffer = bytearray(size)
+        buffer[: self._end] = self._view[: self._end]
+        self._keep(buffer)
+
+    def _keep(self, buffer: bytearray) -> None:
+        self._buffer, self._view = buffer, memoryview(buffer)
+
+    def _fail(self, error: Exception) -> None:
+        self.abort()
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
