@@ -19,7 +19,7 @@ class Request:
     __slots__ = ("_body", "_parameters", "operation", "table")
 
     def __init__(self, operation: str, parameters: dict[str, Any]) -> None:
-        self.operation = operation
+        self.operation: str = operation
         self.table: str = parameters["TableName"]
         self._parameters: dict[str, Any] | None = parameters
         self._body = b""

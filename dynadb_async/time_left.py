@@ -14,7 +14,7 @@ class TimeLeft:
     __slots__ = ("_end", "_loop", "_paused_at", "operation_timeout")
 
     def __init__(self, operation_timeout: float, io_timeout: float | None) -> None:
-        self.operation_timeout = operation_timeout
+        self.operation_timeout: float = operation_timeout
         self._loop = asyncio.get_running_loop()
         self._end = None if io_timeout is None else self._loop.time() + io_timeout
         self._paused_at = 0.0

@@ -53,7 +53,7 @@ class Limit:
     __slots__ = ("_alarm", "_cancelling", "_is_rung", "_task", "end")
 
     def __init__(self, alarm: Alarm, end: float) -> None:
-        self.end = end
+        self.end: float = end
         self._alarm = alarm
         self._is_rung = False
 
