@@ -105,3 +105,12 @@ async def test_within_a_task_only(alarm: Alarm) -> None:
 
     loop.call_soon(enter)
     assert await told
+
+
+async def test_it_can_be_hastened(alarm: Alarm) -> None:
+    """Never put off, and only for a task that has a limit."""
+    alarm.hasten(0)
+    for first, then in ((LONG, 0.01), (0.01, LONG)):
+        with pytest.raises(TimeoutError), alarm.at(alarm.loop.time() + first):
+            alarm.hasten(alarm.loop.time() + then)
+            await asyncio.sleep(LONG)

@@ -15,7 +15,7 @@ class Alarm:
     """
 
     loop: asyncio.AbstractEventLoop
-    _limits: set["Limit"] = field(factory=set, init=False)
+    _limits: dict["asyncio.Task[object]", "Limit"] = field(factory=dict, init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def at(self, end: float) -> "Limit":
@@ -24,13 +24,23 @@ class Alarm:
 
     def add(self, limit: "Limit") -> None:
         """Ring for *limit*, unless it is removed before."""
-        self._limits.add(limit)
-        if self._timer is None or self._timer.when() > limit.end:
-            self._set(limit.end)
+        self._limits[limit.task] = limit
+        self._set_by(limit.end)
 
     def remove(self, limit: "Limit") -> None:
         """Not needed any more."""
-        self._limits.discard(limit)
+        self._limits.pop(limit.task, None)
+
+    def hasten(self, end: float) -> None:
+        """If the running task has a limit, let it be *end* at the latest."""
+        limit = self._limits.get(asyncio.current_task())  # type: ignore[arg-type]
+        if limit is not None and limit.end > end:
+            limit.end = end
+            self._set_by(end)
+
+    def _set_by(self, end: float) -> None:
+        if self._timer is None or self._timer.when() > end:
+            self._set(end)
 
     def _set(self, end: float) -> None:
         if self._timer is not None:
@@ -40,17 +50,17 @@ class Alarm:
     def _ring(self) -> None:
         self._timer = None
         now = self.loop.time()
-        for limit in [limit for limit in self._limits if limit.end <= now]:
-            self._limits.remove(limit)
+        for limit in [limit for limit in self._limits.values() if limit.end <= now]:
+            self.remove(limit)
             limit.ring()
         if self._limits:
-            self._set(min(limit.end for limit in self._limits))
+            self._set(min(limit.end for limit in self._limits.values()))
 
 
 class Limit:
     """The time of one block."""
 
-    __slots__ = ("_alarm", "_cancelling", "_is_rung", "_task", "end")
+    __slots__ = ("_alarm", "_cancelling", "_is_rung", "end", "task")
 
     def __init__(self, alarm: Alarm, end: float) -> None:
         self.end: float = end
@@ -60,19 +70,19 @@ class Limit:
     def ring(self) -> None:
         """The time is up."""
         self._is_rung = True
-        self._task.cancel()
+        self.task.cancel()
 
     def __enter__(self) -> None:
         """Begin, in a task."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("outside of a task")
-        self._task: asyncio.Task[object] = task
+        self.task: asyncio.Task[object] = task
         self._cancelling = task.cancelling()
         self._alarm.add(self)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End. Only a cancellation that is the alarm's alone becomes a time-out."""
         self._alarm.remove(self)
-        if self._is_rung and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self._is_rung and self.task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError

@@ -21,6 +21,25 @@ from dynadb_async.wire.signature import CONTENT_TYPE, Scope, SignedRequest
 LARGE_BODY = 2**20
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Once there is a connection, whether a new one or not, the time for the answer runs."""
+
+    def __init__(self, *, alarm: Alarm, pace: Pace, **options: Any) -> None:
+        super().__init__(**options)
+        self._alarm = alarm
+        self._pace = pace
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+    ) -> aiohttp.connector.Connection:
+        connection = await super().connect(req, traces, timeout)
+        self._alarm.hasten(self._loop.time() + self._pace.read_timeout)
+        return connection
+
+
 class AiohttpTransport:
     """Connections to one endpoint, kept open by aiohttp."""
 
@@ -39,8 +58,10 @@ class AiohttpTransport:
         # By operation, what the requests of one second have in common.
         self._latest: dict[str, tuple[Scope, CIMultiDict[str]]] = {}
         # `places` limits the connections, since aiohttp can't tell that none was free from that none was to be had.
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=pace.idle_timeout, ssl=endpoint.tls or True)
-        timeout = aiohttp.ClientTimeout(total=None, connect=pace.connect_timeout, sock_read=pace.read_timeout)
+        connector = _Connector(
+            alarm=self._alarm, pace=pace, limit=0, keepalive_timeout=pace.idle_timeout, ssl=endpoint.tls or True
+        )
+        timeout = aiohttp.ClientTimeout(total=None, connect=pace.connect_timeout)
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=timeout,
@@ -75,8 +96,12 @@ class AiohttpTransport:
         headers = self._headers(request.scope).copy()
         headers["Authorization"] = request.authorization
         body: Any = request.body if len(request.body) <= LARGE_BODY else BytesIO(request.body)
-        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
+        answer = await self._session.post(self._url, data=body, headers=headers, allow_redirects=False)
+        try:
             read = await answer.read()
+        except BaseException:
+            answer.close()
+            raise
         found = answer.headers
         return HttpAnswer(answer.status, found.get("x-amz-crc32"), found.get("x-amzn-RequestId", ""), read)
 
