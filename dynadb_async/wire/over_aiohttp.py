@@ -49,10 +49,11 @@ class AiohttpTransport:
         self._places = Places(pace.connections)
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(self._loop)
-        self._constant = {
+        constant = {
             "Host": endpoint.netloc,
             "Content-Type": CONTENT_TYPE,
             "User-Agent": user_agent,
+            "Accept": "*/*",
             "Accept-Encoding": "identity",
         }
         # By operation, what the requests of one second have in common.
@@ -66,7 +67,7 @@ class AiohttpTransport:
             connector=connector,
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept",),
+            headers=constant,
             auto_decompress=False,
         )
 
@@ -95,7 +96,7 @@ class AiohttpTransport:
             raise AttemptFailedError(UNREACHABLE)
         headers = self._headers(request.scope).copy()
         headers["Authorization"] = request.authorization
-        body: Any = request.body if len(request.body) <= LARGE_BODY else BytesIO(request.body)
+        body: Any = aiohttp.BytesPayload(request.body) if len(request.body) <= LARGE_BODY else BytesIO(request.body)
         answer = await self._session.post(self._url, data=body, headers=headers, allow_redirects=False)
         try:
             read = await answer.read()
@@ -109,7 +110,7 @@ class AiohttpTransport:
         latest = self._latest.get(scope.target)
         if latest is not None and latest[0] is scope:
             return latest[1]
-        headers = CIMultiDict({**self._constant, "X-Amz-Target": scope.target, "X-Amz-Date": scope.date})
+        headers = CIMultiDict({"X-Amz-Target": scope.target, "X-Amz-Date": scope.date})
         if scope.token:
             headers["X-Amz-Security-Token"] = scope.token
         self._latest[scope.target] = scope, headers
