@@ -437,6 +437,29 @@ async def test_a_checkpoint_is_part_of_its_turn(db: AsyncDynamoDb[Any], table: T
     assert len(recent(table, user_id)) == 1
 
 
+async def test_what_a_turn_leaves_is_merged_at_each_of_its_saves(
+    db: AsyncDynamoDb[Any], other: AsyncDynamoDb[Any], user_id: str
+) -> None:
+    """Lists and maps that this turn never touched take the other turn's changes, and stay at the second save."""
+    async with db.turn(user_id) as turn:
+        turn.user.data.update(seen=["a"], likes={"tea": True}, kept=["x"])
+    turn = await db.load(user_id)
+    async with other.turn(user_id) as theirs:
+        theirs.user.data["seen"].append("b")
+        theirs.user.data["likes"]["cake"] = True
+    turn.user.data["visits"] = 1
+    await db.save(turn)
+    turn.user.data["visits"] = 2
+    await db.save(turn)
+
+    assert await stored_data(db, user_id) == {
+        "seen": ["a", "b"],
+        "likes": {"tea": True, "cake": True},
+        "kept": ["x"],
+        "visits": 2,
+    }
+
+
 async def test_a_second_save_after_somebody_elses_loses_nothing(
     db: AsyncDynamoDb[Any], other: AsyncDynamoDb[Any], user_id: str
 ) -> None:

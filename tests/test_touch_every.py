@@ -26,7 +26,7 @@ async def _is_written(table: Table, user: str, later: timedelta, change: Any = N
     arguments = settings.pop("arguments", {})
     async with table.adapter(clock=clock, touch_every=MINUTES, **settings) as db:
         async with db.turn(user, **arguments) as turn:
-            turn.user.data["visits"] = 1
+            turn.user.data.update(visits=1, seen=["a", {"b": 1}])
         before = table.item(user)
         clock.now += later
         async with db.turn(user, **arguments) as turn:
@@ -44,6 +44,7 @@ async def test_nothing_changed(table: Table) -> None:
 async def test_user_data_changed(table: Table) -> None:
     """A change is written at once."""
     assert await _is_written(table, "changed", timedelta(seconds=1), lambda turn: turn.user.data.update(visits=2))
+    assert await _is_written(table, "within", timedelta(seconds=1), lambda turn: turn.user.data["seen"].append("c"))
 
 
 async def test_session_changed(table: Table) -> None:

@@ -477,6 +477,36 @@ async def test_an_answer_before_the_request_was_sent_ends_the_connection(kind: s
             assert number == server.accepted
 
 
+async def test_the_time_for_an_answer_runs_from_its_request(kind: str) -> None:
+    """Not from the time that a connection may take, nor from the request before."""
+    pace = evolve(PACE, connect_timeout=30, read_timeout=1.5)
+
+    async def late(asked: Asked) -> None:
+        await asyncio.sleep(0.9)
+        await asked.send(answer(asked.body))
+
+    async with raw_server() as server, connected(kind, server.url, pace) as transport:
+        assert plain(b"1") == await outcome(transport, b"1")
+        await asyncio.sleep(0.9)
+        server.script = late
+        assert plain(b"2") == await outcome(transport, b"2")
+        server.script = Asked.until_left
+        began = time.monotonic()
+        assert LATE == await outcome(transport, b"3", within=60)
+        assert time.monotonic() - began < 10
+
+
+async def test_a_later_request_may_have_less_time(kind: str) -> None:
+    """Than the one before it on the same connection."""
+    pace = evolve(PACE, connect_timeout=30, read_timeout=30)
+    async with raw_server() as server, connected(kind, server.url, pace) as transport:
+        assert plain(b"1") == await outcome(transport, b"1", within=60)
+        server.script = Asked.until_left
+        began = time.monotonic()
+        assert LATE == await outcome(transport, b"2", within=0.2)
+        assert time.monotonic() - began < 10
+
+
 async def test_a_cancelled_request_ends_its_connection(kind: str) -> None:
     """Its answer has nobody to go to."""
     async with raw_server(Asked.until_left) as server, connected(kind, server.url) as transport:

@@ -14,7 +14,6 @@ from attrs import define
 from dynadb_async.attribute_json import decoded, encoded
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.recent import Entry, recent_turns, write_of
-from dynadb_async.request import Request, parameters_of
 from dynadb_async.serializer import AttributeValue
 
 Part = tuple[Callable[[bytes], Item], bytes]
@@ -48,16 +47,6 @@ class Snapshot:
         body = body or encoded({"Item": item}, is_stored=is_stored)
         return cls(item.get(UPDATED_AT), recent_turns(layout, item), ((_item_of_answer, body),))
 
-    @classmethod
-    def of_update(cls, written: Item, recent: list[Entry], update: Request) -> Self:
-        """
-        Keep what an UpdateItem writes, by keeping its JSON; `update` numbers what it writes.
-
-        Raises:
-            SerializationError: As for `of`.
-        """
-        return cls(written.get(UPDATED_AT), recent, ((_item_of_update, update.body),))
-
     def with_written(self, written: Self) -> Self:
         """The item once *written* was laid over this one."""
         return type(self)(written.updated_at, written.recent, self.parts + written.parts)
@@ -88,9 +77,3 @@ class Snapshot:
 def _item_of_answer(body: bytes) -> Item:
     item: Item = decoded(body, "Item")["Item"]
     return item
-
-
-def _item_of_update(body: bytes) -> Item:
-    parameters = parameters_of(body)
-    names, values = parameters["ExpressionAttributeNames"], parameters["ExpressionAttributeValues"]
-    return {names[f"#{place[1:]}"]: value for place, value in values.items() if place[1:].isdecimal()}

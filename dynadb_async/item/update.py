@@ -12,7 +12,7 @@ from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.loading import Loaded
 from dynadb_async.item.recent import WRITE, Entry, recent_with
 from dynadb_async.item.snapshot import Snapshot
-from dynadb_async.request import Request
+from dynadb_async.request import Request, parameters_of
 from dynadb_async.size import attribute_size, size_bound
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: an item's size, names included.
@@ -41,6 +41,7 @@ def update_of_save(
 
     Raises:
         ItemTooLargeError: The item would pass 400 KB.
+        SerializationError: A user's own serializer made something that is no attribute value.
     """
     table = layout.config.table
     stored = None if loaded.is_expired else loaded.stored
@@ -49,7 +50,7 @@ def update_of_save(
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
     request = Request("UpdateItem", _parameters(layout, written, loaded, user_id))
-    snapshot = Snapshot.of_update(written, recent, request)
+    snapshot = Snapshot(written.get(UPDATED_AT), recent, ((_written_by, request.body),))
     if snapshot.size_bound + (0 if stored is None else stored.size_bound) > LARGEST_ITEM:
         old = {} if stored is None else stored.item()
         beside = {name: value for name, value in old.items() if name not in written} | layout.key(user_id)
@@ -63,9 +64,8 @@ def _parameters(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> 
     # An item past its TTL is a new one: what the old one held besides goes.
     old = loaded.stored.item() if loaded.is_expired and loaded.stored is not None else {}
     dropped = tuple([name for name in old if name not in written and name != layout.key_name])
-    table = layout.config.table
     statement, places = _statement(
-        table.name, table.primary_key_column, table.recent_turns_attribute, condition, tuple(written), dropped
+        layout.config.table.name, layout.key_name, layout.recent_name, condition, tuple(written), dropped
     )
     values.update(zip(places, written.values(), strict=True))
     return {**statement, "Key": layout.key(user_id), "ExpressionAttributeValues": values}
@@ -90,6 +90,13 @@ def _statement(
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     return statement, places
+
+
+def _written_by(body: bytes) -> Item:
+    """What the update with this *body* writes: its names and values are numbered, those of its condition are not."""
+    parameters = parameters_of(body)
+    names, values = parameters["ExpressionAttributeNames"], parameters["ExpressionAttributeValues"]
+    return {names[f"#{place[1:]}"]: value for place, value in values.items() if place[1:].isdecimal()}
 
 
 ABSENT = "attribute_not_exists(#key)"
