@@ -248,7 +248,7 @@ async def test_a_table_that_somebody_else_creates(
 
 async def test_ready_timeout(slow_dynalite: Engine, session: RecordingSession, table_name: str) -> None:
     """The wait ends with an error that names the setting; creation goes on, and a later call finds the table."""
-    db = adapter_on(slow_dynalite, TableConfig(table_name, ready_timeout=0.3), session=session)
+    db = adapter_on(slow_dynalite, TableConfig(table_name, ready_timeout=0.8), session=session)
 
     with pytest.raises(TableNotReadyError, match=r"table\.ready_timeout"):
         await visit(db, "user-1")
