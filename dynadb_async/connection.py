@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any
 
 from attrs import define, field
@@ -10,7 +11,14 @@ from botocore.exceptions import ClientError
 from dynadb_async.answers import Answer
 from dynadb_async.client import SharedClient
 from dynadb_async.config import ClientConfig
-from dynadb_async.failures import NOT_BEGUN, ConditionFailedError, Failure, error_of, failure_of, failure_of_answer
+from dynadb_async.failures import (
+    NOT_BEGUN,
+    AttemptFailedError,
+    ConditionFailedError,
+    error_of,
+    failure_of,
+    failure_of_answer,
+)
 from dynadb_async.observer import Observer
 from dynadb_async.request import Request
 from dynadb_async.retry import Attempts, RetryBudget
@@ -29,7 +37,6 @@ METHODS = {
 ITEM_OPERATIONS = {"GetItem", "UpdateItem", "DeleteItem"}
 READS = {"GetItem", "DescribeTable", "DescribeTimeToLive"}
 
-NOTHING = Answer({})
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
@@ -62,16 +69,19 @@ class Connection:
             TableNotFoundError: There is no such table.
             RequestError: Refused, or given up by the time *until*, on the event loop's clock.
         """
-        attempt = self._attempt
-        if self.observer is not None:
-            attempt = self._observed_attempt
-            if request.operation in ITEM_OPERATIONS:
-                request.ask_for_capacity()
+        if self.observer is not None and request.operation in ITEM_OPERATIONS:
+            request.ask_for_capacity()
         attempts: Attempts | None = None
         may_have_happened = False
         while True:
-            answer, failure = await attempt(request, until)
-            if failure is None:
+            try:
+                answer = await self._attempt(request, until)
+            except Exception as error:
+                failure = failure_of(error)
+                if failure is None:
+                    raise
+                # What a user sees is raised outside of this handler, for the SDK's own text may show what was sent.
+            else:
                 if attempts is None:
                     self.budget.give(1)
                 else:
@@ -86,44 +96,39 @@ class Connection:
                 raise error_of(failure, request.operation, request.table, may_have_happened=is_unknown)
             await asyncio.sleep(pause)
 
-    async def _observed_attempt(self, request: Request, until: float) -> tuple[Answer, Failure | None]:
+    def _attempt(self, request: Request, until: float) -> Awaitable[Answer]:
+        """One attempt, to be awaited at once."""
+        if self.observer is not None:
+            return self._observed(self.observer, request, until)
+        return self._asked(request, until)
+
+    async def _observed(self, observer: Observer, request: Request, until: float) -> Answer:
         code, units = "Cancelled", 0.0
         try:
-            answer, failure = await self._attempt(request, until)
-            code = "" if failure is None else failure.code
-            units = answer.members.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+            answer = await self._asked(request, until)
+            code, units = "", answer.members.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         except ConditionFailedError:
             code = CONDITION_FAILED
             raise
-        finally:
-            if self.observer is not None:
-                self.observer.attempted(request.operation, code, units)
-        return answer, failure
-
-    async def _attempt(self, request: Request, until: float) -> tuple[Answer, Failure | None]:
-        if asyncio.get_running_loop().time() >= until:
-            return NOTHING, NOT_BEGUN
-        try:
-            if self.client.sdk is None and not await self._opened(until):
-                return NOTHING, NOT_BEGUN
-            wire = self.client.wire
-            if wire is not None and wire.takes(request.operation):
-                return await wire.call(request, until), None
-            return await self._call_sdk(request, until), None
-        except ClientError as error:
-            refused: dict[str, Any] = dict(error.response)
-            if refused["Error"].get("Code") == CONDITION_FAILED:
-                raise ConditionFailedError(refused.get("Item")) from None
-            return NOTHING, failure_of_answer(refused)
         except Exception as error:
             failure = failure_of(error)
-            if failure is None:
-                raise
-            # Raised outside of this handler, for the SDK's own text may show what was sent.
-            return NOTHING, failure
+            code = code if failure is None else failure.code
+            raise
+        finally:
+            observer.attempted(request.operation, code, units)
+        return answer
 
-    async def _opened(self, until: float) -> bool:
-        """Open the client; False if the time was up before that was done."""
+    def _asked(self, request: Request, until: float) -> Awaitable[Answer]:
+        if asyncio.get_running_loop().time() >= until:
+            raise AttemptFailedError(NOT_BEGUN)
+        client = self.client
+        if client.sdk is None:
+            return self._asked_once_open(request, until)
+        if client.wire is not None and client.wire.takes(request.operation):
+            return client.wire.call(request, until)
+        return self._ask_sdk(request, until)
+
+    async def _asked_once_open(self, request: Request, until: float) -> Answer:
         limit = asyncio.timeout_at(until)
         try:
             async with limit:
@@ -131,11 +136,17 @@ class Connection:
         except TimeoutError:
             if not limit.expired():
                 raise
-            return False
-        return True
+            raise AttemptFailedError(NOT_BEGUN) from None
+        return await self._asked(request, until)
 
-    async def _call_sdk(self, request: Request, until: float) -> Answer:
+    async def _ask_sdk(self, request: Request, until: float) -> Answer:
         limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
         # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
-        async with asyncio.timeout_at(min(limit, until)):
-            return Answer(await getattr(self.client.sdk, METHODS[request.operation])(**request.parameters))
+        try:
+            async with asyncio.timeout_at(min(limit, until)):
+                return Answer(await getattr(self.client.sdk, METHODS[request.operation])(**request.parameters))
+        except ClientError as error:
+            refused: dict[str, Any] = dict(error.response)
+        if refused["Error"].get("Code") == CONDITION_FAILED:
+            raise ConditionFailedError(refused.get("Item"))
+        raise AttemptFailedError(failure_of_answer(refused))
