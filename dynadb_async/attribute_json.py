@@ -57,6 +57,12 @@ def decoded(body: bytes, *maps: str) -> Any:
     return members
 
 
+def decoded_value(body: bytes) -> dict[str, Any]:
+    """The attribute value that was encoded as *body*."""
+    value: dict[str, Any] = _parsed(body)
+    return _with_bytes(value) if _may_hold_binaries(body) else value
+
+
 def _parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)

@@ -11,7 +11,7 @@ from typing import Self
 
 from attrs import define
 
-from dynadb_async.attribute_json import decoded, encoded
+from dynadb_async.attribute_json import decoded, decoded_value, encoded
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.recent import Entry, recent_turns, write_of
 from dynadb_async.serializer import AttributeValue
@@ -27,12 +27,14 @@ class Snapshot:
 
     Attributes:
         updated_at: That attribute, if the item has it.
-        recent: The recent turns, newest first.
+        newest: The write id of the newest of the recent turns; None if another program wrote the item.
+        recent: The recent turns, newest first, JSON of an attribute value.
         parts: What it is made of; later ones go over earlier ones.
     """
 
     updated_at: AttributeValue | None
-    recent: list[Entry]
+    newest: str | None
+    recent: bytes
     parts: tuple[Part, ...]
 
     @classmethod
@@ -45,11 +47,13 @@ class Snapshot:
             SerializationError: A user's own serializer made something that is no attribute value.
         """
         body = body or encoded({"Item": item}, is_stored=is_stored)
-        return cls(item.get(UPDATED_AT), recent_turns(layout, item), ((_item_of_answer, body),))
+        recent = recent_turns(layout, item)
+        newest = write_of(recent[0]) if recent else None
+        return cls(item.get(UPDATED_AT), newest, encoded({"L": recent}, is_stored=True), ((_item_of_answer, body),))
 
     def with_written(self, written: Self) -> Self:
         """The item once *written* was laid over this one."""
-        return type(self)(written.updated_at, written.recent, self.parts + written.parts)
+        return type(self)(written.updated_at, written.newest, written.recent, self.parts + written.parts)
 
     def item(self) -> Item:
         """The attributes, a tree of one's own."""
@@ -58,10 +62,10 @@ class Snapshot:
             item |= read(body)
         return item
 
-    @property
-    def newest(self) -> str | None:
-        """The write id of the newest of the recent turns; None if another program wrote the item."""
-        return write_of(self.recent[0]) if self.recent else None
+    def recent_turns(self) -> list[Entry]:
+        """The recent turns, newest first, a tree of one's own."""
+        recent: list[Entry] = decoded_value(self.recent)["L"]
+        return recent
 
     @property
     def size_bound(self) -> int:

@@ -6,11 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 from attrs import define
+from orjson import Fragment
 
+from dynadb_async.attribute_json import encoded
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.loading import Loaded
-from dynadb_async.item.recent import WRITE, Entry, recent_with
+from dynadb_async.item.recent import WRITE, Entry, recent_with, write_of
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.request import Request, parameters_of
 from dynadb_async.size import attribute_size, size_bound
@@ -45,12 +47,13 @@ def update_of_save(
     """
     table = layout.config.table
     stored = None if loaded.is_expired else loaded.stored
-    recent = recent_with(layout.config, entry, [] if stored is None else stored.recent, loaded.writes)
-    written = {**attributes, layout.recent_name: {"L": recent}}
+    before = [] if stored is None else stored.recent_turns()
+    recent = encoded({"L": recent_with(layout.config, entry, before, loaded.writes)}, is_stored=True)
+    written: dict[str, Any] = {**attributes, layout.recent_name: Fragment(recent)}
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
     request = Request("UpdateItem", _parameters(layout, written, loaded, user_id))
-    snapshot = Snapshot(written.get(UPDATED_AT), recent, ((_written_by, request.body),))
+    snapshot = Snapshot(written.get(UPDATED_AT), write_of(entry), recent, ((_written_by, request.body),))
     if snapshot.size_bound + (0 if stored is None else stored.size_bound) > LARGEST_ITEM:
         old = {} if stored is None else stored.item()
         beside = {name: value for name, value in old.items() if name not in written} | layout.key(user_id)
