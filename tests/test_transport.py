@@ -9,7 +9,6 @@ import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
-from hmac import HMAC
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -54,9 +53,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 def request(body: bytes = b"ask", token: str | None = None) -> SignedRequest:
     """A request; nobody here checks who signed it."""
-    scope = Scope(
-        "DynamoDB_20120810.GetItem", "20260301T120000Z", token, "sig", sha256(), HMAC(b"key", digestmod="sha256")
-    )
+    scope = Scope("DynamoDB_20120810.GetItem", "20260301T120000Z", token, "sig", *(sha256() for _ in range(3)))
     return SignedRequest(scope, "ned", body)
 
 

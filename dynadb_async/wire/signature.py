@@ -47,7 +47,8 @@ class Scope:
         token: `x-amz-security-token`, or None.
         authorization: The header of that name, up to the signature.
         canonical: Hash of the canonical request, up to the body's own hash.
-        signature: Of the text to sign, up to the canonical request's hash.
+        inner: HMAC's first hash of the text to sign, up to the canonical request's hash.
+        outer: HMAC's second hash, up to the first.
     """
 
     target: str
@@ -55,7 +56,8 @@ class Scope:
     token: str | None
     authorization: str
     canonical: "Hash"
-    signature: HMAC
+    inner: "Hash"
+    outer: "Hash"
 
 
 @define(repr=False)
@@ -99,10 +101,11 @@ class Signer:
         else:
             scope = self._scope(credentials, target, second)
             self._scopes[target] = signed_for, scope
-        canonical, signature = scope.canonical.copy(), scope.signature.copy()
+        canonical, inner, outer = scope.canonical.copy(), scope.inner.copy(), scope.outer.copy()
         canonical.update(sha256(body).hexdigest().encode())
-        signature.update(canonical.hexdigest().encode())
-        return SignedRequest(scope, signature.hexdigest(), body)
+        inner.update(canonical.hexdigest().encode())
+        outer.update(inner.digest())
+        return SignedRequest(scope, outer.hexdigest(), body)
 
     def _scope(self, credentials: Credentials, target: str, second: int) -> Scope:
         date, token = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second)), credentials.token
@@ -113,6 +116,10 @@ class Signer:
             f"x-amz-target:{target}\n\n{names}\n"
         )
         day = f"{date[:8]}/{self._region}/dynamodb/aws4_request"
+        # As in RFC 2104. Copies of HMAC's two hashes, with the text in the first, cost less than those of an HMAC.
+        key = self._signing_key(credentials.secret_key, date[:8]).ljust(64, b"\0")
+        inner, outer = (sha256(bytes(byte ^ pad for byte in key)) for pad in (0x36, 0x5C))
+        inner.update(f"AWS4-HMAC-SHA256\n{date}\n{day}\n".encode())
         return Scope(
             target=target,
             date=date,
@@ -121,11 +128,8 @@ class Signer:
                 f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{day}, SignedHeaders={names}, Signature="
             ),
             canonical=sha256(canonical.encode()),
-            signature=HMAC(
-                self._signing_key(credentials.secret_key, date[:8]),
-                f"AWS4-HMAC-SHA256\n{date}\n{day}\n".encode(),
-                "sha256",
-            ),
+            inner=inner,
+            outer=outer,
         )
 
     def _signing_key(self, secret: str, day: str) -> bytes:
