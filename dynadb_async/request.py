@@ -1,49 +1,44 @@
 """An operation of DynamoDB's that is about to be asked for."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define
 
 from dynadb_async.attribute_json import decoded, encoded
 
 
+@define(eq=False, repr=False)
 class Request:
     """
-    An operation's parameters, in botocore's form until they are encoded, from then on only as JSON.
+    An operation and its parameters.
 
-    So no tree of them waits for the network, which the garbage collector would look at again and again.
+    They are JSON from the beginning: a tree of them that waits for the network would be looked at by the garbage
+    collector again and again.
 
     Attributes:
         operation: DynamoDB's name for it, such as `GetItem`.
         table: The table's name.
+        body: The parameters as JSON, binaries in base64.
     """
 
-    __slots__ = ("_body", "_parameters", "operation", "table")
+    operation: str
+    table: str
+    body: bytes
 
-    def __init__(self, operation: str, parameters: dict[str, Any]) -> None:
-        self.operation: str = operation
-        self.table: str = parameters["TableName"]
-        self._parameters: dict[str, Any] | None = parameters
-        self._body = b""
-
-    @property
-    def body(self) -> bytes:
-        """
-        JSON, binaries in base64.
-
-        Raises:
-            SerializationError: A user's own serializer made something that is no attribute value.
-        """
-        if self._parameters is not None:
-            self._body, self._parameters = encoded(self._parameters), None
-        return self._body
+    @classmethod
+    def of(cls, operation: str, parameters: Mapping[str, Any]) -> Self:
+        """From parameters in botocore's form."""
+        return cls(operation, parameters["TableName"], encoded(parameters))
 
     @property
     def parameters(self) -> dict[str, Any]:
         """In botocore's form, for the ordinary client."""
-        return parameters_of(self._body) if self._parameters is None else self._parameters
+        return parameters_of(self.body)
 
     def ask_for_capacity(self) -> None:
         """Ask, too, what it costs."""
-        self._body = self.body[:-1] + b',"ReturnConsumedCapacity":"TOTAL"}'
+        self.body = self.body[:-1] + b',"ReturnConsumedCapacity":"TOTAL"}'
 
 
 def parameters_of(body: bytes) -> dict[str, Any]:

@@ -76,12 +76,12 @@ class Store:
 
     def _read_request(self, user_id: str, *, is_consistent: bool) -> Request:
         table, key = self.layout.config.table.name, self.layout.key(user_id)
-        return Request("GetItem", {"TableName": table, "Key": key, "ConsistentRead": is_consistent})
+        return Request.of("GetItem", {"TableName": table, "Key": key, "ConsistentRead": is_consistent})
 
     async def delete(self, user_id: str, *, until: float) -> None:
         """Delete the item, if there is one."""
         parameters = {"TableName": self.layout.config.table.name, "Key": self.layout.key(user_id)}
-        await self.connection.call(Request("DeleteItem", parameters), until=until)
+        await self.connection.call(Request.of("DeleteItem", parameters), until=until)
 
     async def save(self, turn: Turn[Any], *, until: float) -> None:
         """

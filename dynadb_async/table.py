@@ -197,5 +197,5 @@ class Table:
 
     async def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         until = asyncio.get_running_loop().time() + self.connection.config.operation_timeout
-        request = Request(operation, {"TableName": self.config.name, **parameters})
+        request = Request.of(operation, {"TableName": self.config.name, **parameters})
         return (await self.connection.call(request, until=until)).members

@@ -60,7 +60,7 @@ def connection_of(session: aioboto3.Session | None = None, **client: Any) -> Con
 async def call(over: Connection, operation: str = "GetItem", **parameters: Any) -> dict[str, Any]:
     """The answer, without what only the SDK adds."""
     until = asyncio.get_running_loop().time() + 5
-    found = await over.call(Request(operation, parameters or READ), until=until)
+    found = await over.call(Request.of(operation, parameters or READ), until=until)
     return {name: value for name, value in found.members.items() if name != "ResponseMetadata"}
 
 
@@ -635,7 +635,7 @@ async def test_credentials_that_do_not_come_cost_no_more_than_the_time(server: R
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(RequestTimeoutError):
-            await over.call(Request("GetItem", READ), until=began + 0.3)
+            await over.call(Request.of("GetItem", READ), until=began + 0.3)
 
         assert loop.time() - began < 0.8
     assert not server.asked

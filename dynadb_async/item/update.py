@@ -52,7 +52,7 @@ def update_of_save(
     written: dict[str, Any] = {**attributes, layout.recent_name: Fragment(recent)}
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
-    request = Request("UpdateItem", _parameters(layout, written, loaded, user_id))
+    request = Request("UpdateItem", table.name, _body(layout, written, loaded, user_id))
     snapshot = Snapshot(written.get(UPDATED_AT), write_of(entry), recent, ((_written_by, request.body),))
     if snapshot.size_bound + (0 if stored is None else stored.size_bound) > LARGEST_ITEM:
         old = {} if stored is None else stored.item()
@@ -62,7 +62,7 @@ def update_of_save(
     return Update(snapshot, request)
 
 
-def _parameters(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> dict[str, Any]:
+def _body(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> bytes:
     condition, values = _condition(loaded)
     # An item past its TTL is a new one: what the old one held besides goes.
     old = loaded.stored.item() if loaded.is_expired and loaded.stored is not None else {}
@@ -71,14 +71,14 @@ def _parameters(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> 
         layout.config.table.name, layout.key_name, layout.recent_name, condition, tuple(written), dropped
     )
     values.update(zip(places, written.values(), strict=True))
-    return {**statement, "Key": layout.key(user_id), "ExpressionAttributeValues": values}
+    return statement + encoded({"Key": layout.key(user_id), "ExpressionAttributeValues": values})[1:]
 
 
 @lru_cache(64)
 def _statement(
     table: str, key: str, recent: str, condition: str, written: tuple[str, ...], dropped: tuple[str, ...]
-) -> tuple[dict[str, Any], list[str]]:
-    """What is the same for every user, and the names of the values written."""
+) -> tuple[bytes, list[str]]:
+    """What is the same for every user, where the JSON begins, and the names of the values written."""
     names = {"#key": key, "#recent": recent, "#write": WRITE, "#updated": UPDATED_AT}
     names = {name: attribute for name, attribute in names.items() if name in condition}
     names |= {f"#{place}": attribute for place, attribute in enumerate((*written, *dropped))}
@@ -92,7 +92,7 @@ def _statement(
         "ExpressionAttributeNames": names,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
-    return statement, places
+    return encoded(statement)[:-1] + b",", places
 
 
 def _written_by(body: bytes) -> Item:
