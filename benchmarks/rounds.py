@@ -1,9 +1,9 @@
-"""Many short rounds, each contender in turn, so that what the machine does meanwhile meets all of them alike."""
+"""Many short rounds, loads and contenders in turn, so that what the machine does meanwhile meets all of them alike."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import Any
@@ -49,6 +49,7 @@ class Series:
 
 
 Results = dict[tuple[Contender, Load], Series]
+Running = dict[tuple[Contender, Load], "subprocess.Popen[str]"]
 
 
 def ratio(dearer: Series, cheaper: Series) -> float:
@@ -71,17 +72,24 @@ class Length:
 
 
 def measure(stub: Stub, contenders: Sequence[Contender], loads: Iterable[Load], length: Length) -> Results:
-    """Each contender under each load; a process of its own for each contender and kind of item."""
+    """Each contender under each load; a process of its own for each contender, kind of item and scheme."""
     results: Results = {}
-    by_item: dict[tuple[str, int], list[Load]] = {}
-    for load in loads:
-        by_item.setdefault((load.scheme, load.size), []).append(load)
-    for (scheme, size), similar in by_item.items():
-        with _processes(stub, contenders, scheme, size) as running:
-            for load in similar:
-                _say(f"{scheme}, {size} bytes, {load.at_once} at once, {load.users} users")
-                results.update(_rounds(stub, running, load, length))
+    for size, similar in _grouped(loads, lambda load: load.size).items():
+        with ExitStack() as stack:
+            running: Running = {}
+            for scheme, alike in _grouped(similar, lambda load: load.scheme).items():
+                _say(f"starting {len(contenders)} contenders: {scheme}, {size} bytes")
+                processes = stack.enter_context(_processes(stub, contenders, scheme, size))
+                running |= {(who, load): process for load in alike for who, process in processes.items()}
+            results |= _rounds(stub, running, length)
     return results
+
+
+def _grouped(loads: Iterable[Load], kind: Callable[[Load], Any]) -> dict[Any, list[Load]]:
+    groups: dict[Any, list[Load]] = {}
+    for load in loads:
+        groups.setdefault(kind(load), []).append(load)
+    return groups
 
 
 @contextmanager
@@ -107,20 +115,22 @@ def _warm_up(stub: Stub, contender: Contender, process: "subprocess.Popen[str]",
         raise RuntimeError(f"{contender.name} went another way, the SDK's; see what dynadb_async.wire finds unusual")
 
 
-def _rounds(
-    stub: Stub, running: "dict[Contender, subprocess.Popen[str]]", load: Load, length: Length
-) -> Iterator[tuple[tuple[Contender, Load], Series]]:
-    turns = {contender: _turns_of(process, load, length.seconds) for contender, process in running.items()}
-    series = {contender: Series() for contender in running}
-    for _ in range(length.rounds):
-        for contender, process in running.items():
-            count, began = turns[contender], stub.cpu_time()
+def _rounds(stub: Stub, running: Running, length: Length) -> Results:
+    turns = {key: _turns_of(process, key[1], length.seconds) for key, process in running.items()}
+    results = {key: Series() for key in running}
+    for number in range(length.rounds):
+        _say(f"round {number + 1} of {length.rounds}")
+        for key, process in running.items():
+            load, count = key[1], turns[key]
+            # Connections that were idle too long in the meantime are opened anew here.
+            _order(process, turns=load.at_once, at_once=load.at_once, users=load.users)
+            began = stub.cpu_time()
             took = _order(process, turns=count, at_once=load.at_once, users=load.users)
-            series[contender].stub.append((stub.cpu_time() - began) / count)
-            series[contender].cpu.append(took["cpu"] / count)
-            series[contender].wall.append(took["wall"] / count)
-    for contender, measured in series.items():
-        yield (contender, load), measured
+            series = results[key]
+            series.stub.append((stub.cpu_time() - began) / count)
+            series.cpu.append(took["cpu"] / count)
+            series.wall.append(took["wall"] / count)
+    return results
 
 
 def _turns_of(process: "subprocess.Popen[str]", load: Load, seconds: float) -> int:
