@@ -27,12 +27,10 @@ class Place:
         Raises:
             UsageError: The turn is inside a turn of the same user, which would wait for itself.
         """
-        outer = _held.get()
-        if outer:
-            outer = tuple([place for place in outer if not place.is_left])
-            if any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
-                msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
-                raise UsageError(msg)
+        outer = _places_around()
+        if outer and any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
+            msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
+            raise UsageError(msg)
         self._is_first = self.queue.is_free(self.user_id)
         if self._is_first:
             _held.set((*outer, self))
@@ -41,13 +39,12 @@ class Place:
     async def take(self) -> None:
         """Wait for our turn, as long as our patience lasts."""
         self._is_first = await self.queue.wait(self.user_id, self.patience)
-        _held.set((*_held.get(), self))
+        _held.set((*_places_around(), self))
 
     def leave(self) -> None:
         """Let the next one in."""
+        # In `_held` it stays until the next turn looks there: a fixture, for one, may end it in another task.
         self.is_left = True
-        # No token: a fixture, for one, may end the turn in another task than it began in.
-        _held.set(tuple([place for place in _held.get() if not place.is_left]))
         if self._is_first:
             self.queue.call_next(self.user_id)
 
@@ -61,8 +58,12 @@ class Place:
         self.leave()
 
 
-# The places held by the turns around the running code, in this task and those that it was started from.
+# The places taken by the turns around the running code, in this task and those that it was started from; some are left.
 _held: ContextVar[tuple[Place, ...]] = ContextVar("dynadb_async_places", default=())
+
+
+def _places_around() -> tuple[Place, ...]:
+    return tuple([place for place in _held.get() if not place.is_left])
 
 
 @define(eq=False)

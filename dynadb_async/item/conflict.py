@@ -16,6 +16,7 @@ from dynadb_async.item.layout import (
     Element,
     Item,
     Layout,
+    time_of_attribute,
     time_of_value,
 )
 from dynadb_async.item.loading import Loaded
@@ -166,5 +167,5 @@ def _began(session: Element) -> float:
 
 def _moment(value: Any) -> float:
     """A stored time in seconds, whether in an element or as an attribute value; 0 where there is none."""
-    moment = time_of_value(value.get("S") if isinstance(value, dict) else value)
+    moment = time_of_attribute(value) if isinstance(value, dict) else time_of_value(value)
     return moment.timestamp() if moment else 0.0

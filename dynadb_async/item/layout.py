@@ -133,11 +133,26 @@ def text_of_time(moment: datetime) -> str:
     return f"{text[1:24]}Z" if moment.microsecond else f"{text[1:20]}.000Z"
 
 
+def time_of_attribute(value: AttributeValue | None) -> datetime | None:
+    """The time in an attribute; None where there is none that can be read."""
+    if value is None:
+        return None
+    text = value.get("S")
+    if text is None:
+        try:
+            text = float(value["N"])
+        except (KeyError, TypeError, ValueError):
+            return None
+    return time_of_value(text)
+
+
 def time_of_value(value: Any) -> datetime | None:
     """A stored time: ISO 8601 text or epoch milliseconds, as the reference reads them; None if it is neither."""
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)
+            if moment.tzinfo is UTC:
+                return moment
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         if isinstance(value, bool) or not math.isfinite(value):
             return None

@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import define, field
 
-from dynadb_async.errors import MalformedItemError, SerializationError
+from dynadb_async.errors import MalformedItemError
 from dynadb_async.item.kept import Kept, kept_of
 from dynadb_async.item.layout import (
     CREATED_AT,
@@ -16,6 +16,7 @@ from dynadb_async.item.layout import (
     Element,
     Item,
     Layout,
+    time_of_attribute,
     time_of_value,
 )
 from dynadb_async.item.recent import entry_of_turn, recent_turns, stored_response
@@ -91,8 +92,8 @@ def turn_from_item(
         user=User(id=user_id, data=_user_data(layout, elements.get(USER, {}), is_new=is_new), is_new=is_new),
         session=_session(layout, elements.get(SESSION, {}), session, now),
         history=History(_history_items(elements.get(HISTORY, {}))),
-        created_at=_time(layout, live, CREATED_AT) or now,
-        updated_at=_time(layout, live, UPDATED_AT) or now,
+        created_at=time_of_attribute(live.get(CREATED_AT)) or now,
+        updated_at=time_of_attribute(live.get(UPDATED_AT)) or now,
         turn_id=turn_id,
         loaded=loaded,
     )
@@ -148,10 +149,3 @@ def _history_items(stored: Element) -> list[Element]:
     if not isinstance(items, list) or not all(isinstance(entry, dict) for entry in items):
         raise MalformedItemError("history.items", "expected a list of maps")
     return items
-
-
-def _time(layout: Layout, item: Item, name: str) -> datetime | None:
-    try:
-        return time_of_value(layout.native.deserialize(item[name]))
-    except (KeyError, SerializationError):
-        return None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_value
+from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Item, Layout, time_of_attribute
 from dynadb_async.item.loading import Loaded
 from dynadb_async.turn import Turn
 
@@ -20,7 +20,7 @@ def is_unchanged(layout: Layout, turn: Turn[Any], ours: Item, now: datetime) -> 
         return False
     if loaded.stored is None or loaded.is_expired:
         return False
-    written = time_of_value((loaded.stored.updated_at or {}).get("S"))
+    written = time_of_attribute(loaded.stored.updated_at)
     if written is None or not now - touch_every < written <= now:
         return False
     base = loaded.base.item()
