@@ -48,7 +48,7 @@ def decoded(body: bytes, *maps: str) -> Any:
     Raises:
         ValueError, TypeError, AttributeError, RecursionError: It is no JSON, or there is something else in *maps*.
     """
-    members = _parsed(body)
+    members = parsed(body)
     # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked.
     if _may_hold_binaries(body) and isinstance(members, dict):
         for name in maps:
@@ -57,13 +57,8 @@ def decoded(body: bytes, *maps: str) -> Any:
     return members
 
 
-def decoded_value(body: bytes) -> dict[str, Any]:
-    """The attribute value that was encoded as *body*."""
-    value: dict[str, Any] = _parsed(body)
-    return _with_bytes(value) if _may_hold_binaries(body) else value
-
-
-def _parsed(body: bytes) -> Any:
+def parsed(body: bytes) -> Any:
+    """The same with binaries in base64, as they are sent."""
     try:
         return orjson.loads(body)
     except ValueError:

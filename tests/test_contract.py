@@ -621,6 +621,24 @@ async def test_a_later_delivery_is_not_applied(db: AsyncDynamoDb[Any], other: As
     assert await stored_data(db, user_id) == {"visits": 1}
 
 
+async def test_a_stored_response_outlasts_the_turns_after_it(db: AsyncDynamoDb[Any], user_id: str) -> None:
+    """The recent turns are stored again with each save; whatever is in them stays as it was."""
+    response = {
+        "audio": b"\x00\xff",
+        "tags": {"a", "b"},
+        "parts": [b"", {"say": 'h\u00e9 "B" \\ud800', "at": 0.1}, None],
+    }
+    async with db.turn(user_id, turn_id="t-1") as first:
+        first.response = response
+    for _ in range(2):
+        async with db.turn(user_id) as later:
+            later.user.data["visits"] = 1
+
+    async with db.turn(user_id, turn_id="t-1") as again:
+        assert again.is_duplicate
+        assert again.response == response
+
+
 async def test_handle_answers_a_later_delivery_from_the_item(
     db: AsyncDynamoDb[Any], other: AsyncDynamoDb[Any], user_id: str
 ) -> None:

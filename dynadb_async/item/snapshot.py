@@ -11,7 +11,7 @@ from typing import Self
 
 from attrs import define
 
-from dynadb_async.attribute_json import decoded, decoded_value, encoded
+from dynadb_async.attribute_json import decoded, encoded, parsed
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.recent import Entry, recent_turns, write_of
 from dynadb_async.serializer import AttributeValue
@@ -63,8 +63,8 @@ class Snapshot:
         return item
 
     def recent_turns(self) -> list[Entry]:
-        """The recent turns, newest first, a tree of one's own."""
-        recent: list[Entry] = decoded_value(self.recent)["L"]
+        """The recent turns, newest first, a tree of one's own; fit to be stored again, as binaries are in base64."""
+        recent: list[Entry] = parsed(self.recent)["L"]
         return recent
 
     @property
