@@ -116,17 +116,16 @@ def _warm_up(stub: Stub, contender: Contender, process: "subprocess.Popen[str]",
 
 
 def _rounds(stub: Stub, running: Running, length: Length) -> Results:
-    turns = {key: _turns_of(process, key[1], length.seconds) for key, process in running.items()}
+    turns = {(who, load): _turns_of(process, load, length.seconds) for (who, load), process in running.items()}
     results = {key: Series() for key in running}
     for number in range(length.rounds):
         _say(f"round {number + 1} of {length.rounds}")
-        for key, process in running.items():
-            load, count = key[1], turns[key]
+        for (contender, load), process in running.items():
+            count, series = turns[contender, load], results[contender, load]
             # Connections that were idle too long in the meantime are opened anew here.
             _order(process, turns=load.at_once, at_once=load.at_once, users=load.users)
             began = stub.cpu_time()
             took = _order(process, turns=count, at_once=load.at_once, users=load.users)
-            series = results[key]
             series.stub.append((stub.cpu_time() - began) / count)
             series.cpu.append(took["cpu"] / count)
             series.wall.append(took["wall"] / count)

@@ -58,7 +58,12 @@ def decoded(body: bytes, *maps: str) -> Any:
 
 
 def parsed(body: bytes) -> Any:
-    """The same with binaries in base64, as they are sent."""
+    """
+    What is in *body*, binaries in base64, as they are sent.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
     try:
         return orjson.loads(body)
     except ValueError:

@@ -133,8 +133,7 @@ class Live:
         if not self.is_enabled:
             return self.store.turn(user_id, None, session=session, turn_id=turn_id)
         with self.under_way("load"):
-            until = left.until() if self._is_ready() else await self._until_ready(left)
-            turn = await self.store.load(user_id, session, turn_id, until=until)
+            turn = await self.store.load(user_id, session, turn_id, until=await self._until(left))
         self._note_duplicate(turn)
         return turn
 
@@ -147,8 +146,7 @@ class Live:
                 await self._delete(turn.user.id, left)
                 return
             with self.under_way("save"):
-                until = left.until() if self._is_ready() else await self._until_ready(left)
-                await self.store.save(turn, until=until)
+                await self.store.save(turn, until=await self._until(left))
             self._note_duplicate(turn)
         except OutcomeUnknownError as error:
             error.turn_id = turn.turn_id
@@ -166,8 +164,7 @@ class Live:
 
     async def _delete(self, user_id: str, left: TimeLeft) -> None:
         with self.under_way("delete"):
-            until = left.until() if self._is_ready() else await self._until_ready(left)
-            await self.store.delete(user_id, until=until)
+            await self.store.delete(user_id, until=await self._until(left))
 
     async def read(self, user_id: str) -> Item | None:
         """The user's item."""
@@ -175,26 +172,21 @@ class Live:
         if not self.is_enabled:
             return None
         with self.under_way("read"):
-            left = self.time_left()
-            until = left.until() if self._is_ready() else await self._until_ready(left)
-            return await self.store.read(user_id, until=until)
+            return await self.store.read(user_id, until=await self._until(self.time_left()))
 
-    def _is_ready(self) -> bool:
-        """Whether the table is there, as far as it is ours to see to that."""
+    async def _until(self, left: TimeLeft) -> float:
+        """When the operation that begins now has to end; now is when the table is ready, if that is ours to see to."""
         if self.is_closed:
             msg = "closed while a turn was open; close the adapter when no turn is open any more"
             raise UsageError(msg)
-        return self.table.is_ready
-
-    async def _until_ready(self, left: TimeLeft) -> float:
-        """Wait for the table; when the operation that begins then has to end."""
-        limit = asyncio.timeout(left.seconds)
-        try:
-            async with limit:
-                await self.table.ensure()
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
-            raise TableNotReadyError(msg) from None
+        if not self.table.is_ready:
+            limit = asyncio.timeout(left.seconds)
+            try:
+                async with limit:
+                    await self.table.ensure()
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
+                raise TableNotReadyError(msg) from None
         return left.until()

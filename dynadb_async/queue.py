@@ -12,7 +12,7 @@ from dynadb_async.errors import UsageError
 
 @define(eq=False)
 class Place:
-    """A turn's place in its user's queue: it belongs to that, whichever task ends it. Also an async context manager."""
+    """A turn's place in its user's queue, an async context manager: it belongs to it, whichever task ends it."""
 
     queue: "Queue"
     user_id: str = field(repr=False)
@@ -20,9 +20,9 @@ class Place:
     is_left: bool = field(default=False, init=False)
     _is_first: bool = field(default=False, init=False)
 
-    def take_free(self) -> bool:
+    async def __aenter__(self) -> None:
         """
-        Whether it is our turn at once; else `take` it.
+        Wait for our turn, as long as our patience lasts.
 
         Raises:
             UsageError: The turn is inside a turn of the same user, which would wait for itself.
@@ -31,31 +31,15 @@ class Place:
         if outer and any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
             msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
             raise UsageError(msg)
-        self._is_first = self.queue.is_free(self.user_id)
-        if self._is_first:
-            _held.set((*outer, self))
-        return self._is_first
+        self._is_first = self.queue.is_free(self.user_id) or await self.queue.wait(self.user_id, self.patience)
+        _held.set((*outer, self))
 
-    async def take(self) -> None:
-        """Wait for our turn, as long as our patience lasts."""
-        self._is_first = await self.queue.wait(self.user_id, self.patience)
-        _held.set((*_places_around(), self))
-
-    def leave(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Let the next one in."""
         # In `_held` it stays until the next turn looks there: a fixture, for one, may end it in another task.
         self.is_left = True
         if self._is_first:
             self.queue.call_next(self.user_id)
-
-    async def __aenter__(self) -> None:
-        """Take it."""
-        if not self.take_free():
-            await self.take()
-
-    async def __aexit__(self, *_: object) -> None:
-        """Leave it."""
-        self.leave()
 
 
 # The places taken by the turns around the running code, in this task and those that it was started from; some are left.

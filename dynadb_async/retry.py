@@ -34,8 +34,7 @@ class RetryBudget:
 
     def give(self, tokens: int) -> None:
         """An operation succeeded."""
-        if self.tokens < TOKENS:
-            self.tokens = min(TOKENS, self.tokens + tokens)
+        self.tokens = min(TOKENS, self.tokens + tokens)
 
 
 @define

@@ -908,10 +908,9 @@ async def test_an_expired_item_may_be_deleted_meanwhile(
         assert await stored_data(db, user_id) == ({"ours": 3} if is_deleted else {"theirs": 2, "ours": 3})
 
 
+@pytest.mark.parametrize("engine", ["moto", "dynamodb-local"], indirect=True)  # of dynalite, which has no TTL: below
 async def test_ttl_is_enabled_on_the_table(engine: Engine) -> None:
     """`ensure_table()` switches TTL on, also on a table that was there before, and twice is fine."""
-    if engine.name == "dynalite":
-        pytest.skip("dynalite has no UpdateTimeToLive")
     with new_table(engine) as table:
         for _ in range(2):
             async with table.adapter(table={"ttl": TimeToLive(timedelta(days=1), attribute="ttl")}) as db:

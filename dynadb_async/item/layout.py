@@ -4,6 +4,7 @@ import math
 import os
 from binascii import b2a_base64
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,15 +136,13 @@ def text_of_time(moment: datetime) -> str:
 
 def time_of_attribute(value: AttributeValue | None) -> datetime | None:
     """The time in an attribute; None where there is none that can be read."""
-    if value is None:
-        return None
-    text = value.get("S")
-    if text is None:
-        try:
-            text = float(value["N"])
-        except (KeyError, TypeError, ValueError):
-            return None
-    return time_of_value(text)
+    match value:
+        case {"S": str(text)}:
+            return time_of_value(text)
+        case {"N": str(numeral)}:
+            with suppress(ValueError):
+                return time_of_value(float(numeral))
+    return None
 
 
 def time_of_value(value: Any) -> datetime | None:

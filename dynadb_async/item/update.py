@@ -78,7 +78,7 @@ def _body(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> bytes:
 def _statement(
     table: str, key: str, recent: str, condition: str, written: tuple[str, ...], dropped: tuple[str, ...]
 ) -> tuple[bytes, list[str]]:
-    """What is the same for every user, where the JSON begins, and the names of the values written."""
+    """The beginning of the JSON, the same for every user, and the names of the values written."""
     names = {"#key": key, "#recent": recent, "#write": WRITE, "#updated": UPDATED_AT}
     names = {name: attribute for name, attribute in names.items() if name in condition}
     names |= {f"#{place}": attribute for place, attribute in enumerate((*written, *dropped))}

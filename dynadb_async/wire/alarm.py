@@ -33,7 +33,8 @@ class Alarm:
 
     def hasten(self, end: float) -> None:
         """If the running task has a limit, let it be *end* at the latest."""
-        limit = self._limits.get(asyncio.current_task())  # type: ignore[arg-type]
+        task = asyncio.current_task()
+        limit = self._limits.get(task) if task else None
         if limit is not None and limit.end > end:
             limit.end = end
             self._set_by(end)
