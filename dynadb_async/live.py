@@ -16,7 +16,6 @@ from dynadb_async.errors import (
     OutcomeUnknownError,
     TableNotFoundError,
     TableNotReadyError,
-    UsageError,
 )
 from dynadb_async.item import Item, Layout, checked_turn_id
 from dynadb_async.observer import Observer
@@ -85,7 +84,6 @@ class Live:
     observer: Observer | None
     work: Work
     is_enabled: bool
-    is_closed: bool = field(default=False, init=False)
 
     @classmethod
     def begin(
@@ -110,7 +108,6 @@ class Live:
         """Let what is under way end, but not for ever; then close the client."""
         client = self.connection.config
         await self.work.ended(client.queue_timeout + 2 * client.operation_timeout)
-        self.is_closed = True
         await self.table.close()
         await self.connection.client.close()
 
@@ -176,9 +173,6 @@ class Live:
 
     async def _until(self, left: TimeLeft) -> float:
         """When the operation that begins now has to end; now is when the table is ready, if that is ours to see to."""
-        if self.is_closed:
-            msg = "closed while a turn was open; close the adapter when no turn is open any more"
-            raise UsageError(msg)
         if not self.table.is_ready:
             limit = asyncio.timeout(left.seconds)
             try:
