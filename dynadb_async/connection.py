@@ -17,7 +17,6 @@ from dynadb_async.failures import (
     ConditionFailedError,
     error_of,
     failure_of,
-    failure_of_answer,
 )
 from dynadb_async.observer import Observer
 from dynadb_async.request import Request
@@ -147,6 +146,6 @@ class Connection:
                 return Answer(await getattr(self.client.sdk, METHODS[request.operation])(**request.parameters))
         except ClientError as error:
             refused: dict[str, Any] = dict(error.response)
-        if refused["Error"].get("Code") == CONDITION_FAILED:
-            raise ConditionFailedError(refused.get("Item"))
-        raise AttemptFailedError(failure_of_answer(refused))
+            if refused["Error"].get("Code") == CONDITION_FAILED:
+                raise ConditionFailedError(refused.get("Item")) from None
+            raise

@@ -175,6 +175,43 @@ async def test_foreign_attributes_and_disabled_elements_survive(
     assert serializer.deserialize(item["user"]) == {"data": {"visits": 2}}
 
 
+STORED_AT = datetime(2026, 3, 1, 11, 49, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("stored", "at"),
+    [
+        ({"S": "2026-03-01T11:49:00.000Z"}, STORED_AT),
+        ({"S": "2026-03-01T12:49+01:00"}, STORED_AT),
+        ({"S": "2026-03-01T11:49:00"}, STORED_AT),
+        ({"N": str(int(1000 * STORED_AT.timestamp()))}, STORED_AT),
+        ({"S": "a while ago"}, None),
+        ({"N": "1E+100"}, None),
+        ({"BOOL": True}, None),
+        (None, None),
+    ],
+    ids=["ours", "elsewhere", "nowhere", "epoch milliseconds", "unreadable", "out of range", "no time", "none"],
+)
+async def test_times_that_another_program_stored(
+    db: AsyncDynamoDb[Any],
+    table: Table,
+    serializer: Serializer,
+    clock: Clock,
+    user_id: str,
+    stored: Any,
+    at: datetime | None,
+) -> None:
+    """What can be read is the turn's, and stored in our form; in place of what can't, it is now."""
+    times = {} if stored is None else {"createdAt": stored, "updatedAt": stored}
+    table.put(user_id, user=serializer.serialize({"data": {}}), **times)
+    at = at or clock.now
+    async with db.turn(user_id) as turn:
+        assert turn.created_at == turn.updated_at == at
+
+    text = f"{at.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+    assert (table.item(user_id) or {})["createdAt"] == {"S": text}
+
+
 async def test_unknown_members_of_elements_survive(
     db: AsyncDynamoDb[Any], table: Table, serializer: Serializer, user_id: str
 ) -> None:
@@ -435,6 +472,19 @@ async def test_a_checkpoint_is_part_of_its_turn(db: AsyncDynamoDb[Any], table: T
     assert last.user.data == {"asked": 1, "answered": 2}
     assert last.history.items == [{"output": "done"}]
     assert len(recent(table, user_id)) == 1
+
+
+async def test_saves_of_one_turn_are_no_conflict(table: Table, serializer: Serializer, user_id: str) -> None:
+    """Each knows the one before, so that even `on_conflict="raise"` has nothing to say."""
+    async with table.adapter(serializer=serializer, on_conflict="raise") as db:
+        for visits in (3, 6):
+            async with db.turn(user_id) as turn:
+                for _ in range(2):
+                    turn.user.data["visits"] = turn.user.data.get("visits", 0) + 1
+                    await db.save(turn)
+                turn.user.data["visits"] += 1
+            assert await stored_data(db, user_id) == {"visits": visits}
+    assert len(recent(table, user_id)) == 2
 
 
 async def test_what_a_turn_leaves_is_merged_at_each_of_its_saves(

@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from dynadb_async.attribute_json import encoded
 from dynadb_async.client import SharedClient
 from dynadb_async.connection import Connection
 from dynadb_async.failures import AttemptFailedError, ConditionFailedError
+from dynadb_async.item.layout import time_of_attribute
 from dynadb_async.request import Request
 from dynadb_async.wire import decode
 from tests.engines import Engine
@@ -293,6 +295,30 @@ async def test_a_wrong_checksum_is_no_answer(server: RawServer, path: Any) -> No
         assert {} == await outcome(over)
 
 
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_servers_own_words_are_in_no_traceback(server: RawServer, path: bool | str) -> None:
+    """They may be about what somebody said."""
+    for code in ("ValidationException", "ThrottlingException", "ExpiredTokenException"):
+        server.script = says(error(code, message="of the pizza"), line=b"HTTP/1.1 400 Bad Request")
+        async with connection(endpoint_url=server.url, fast_path=path, max_attempts=2) as over:
+            with pytest.raises(DynaDbError) as told:
+                await call(over)
+
+        assert code in str(told.value)
+        assert "pizza" not in "".join(traceback.format_exception(told.value))
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_nothing_is_sent_once_the_time_is_up(server: RawServer, path: bool | str) -> None:
+    """The write that it asks for would come too late for anybody."""
+    async with connection(endpoint_url=server.url, fast_path=path) as over:
+        await call(over)
+        with pytest.raises(RequestTimeoutError, match="before it began"):
+            await over.call(Request.of("GetItem", READ), until=asyncio.get_running_loop().time())
+
+    assert len(server.asked) == 1
+
+
 def test_what_no_server_should_say_is_damage() -> None:
     """Whatever it is, decoding it ends with an answer or as a damaged one."""
     for body in (
@@ -306,6 +332,11 @@ def test_what_no_server_should_say_is_damage() -> None:
     nested = b'{"Item": {"x": ' + b'{"L": [' * 500 + b'{"B": "AA=="}' + b"]}" * 500 + b"}}"
     with pytest.raises(AttemptFailedError):
         decode(nested)
+
+
+def test_a_number_that_is_none_is_no_time() -> None:
+    """Not even then is the turn lost for it."""
+    assert time_of_attribute({"N": "soon"}) is None
 
 
 def test_what_is_no_attribute_value_is_told() -> None:

@@ -49,7 +49,8 @@ class Snapshot:
         body = body or encoded({"Item": item}, is_stored=is_stored)
         recent = recent_turns(layout, item)
         newest = write_of(recent[0]) if recent else None
-        return cls(item.get(UPDATED_AT), newest, encoded({"L": recent}, is_stored=True), ((_item_of_answer, body),))
+        kept = encoded({"L": recent}, is_stored=is_stored)
+        return cls(item.get(UPDATED_AT), newest, kept, ((_item_of_answer, body),))
 
     def with_written(self, written: Self) -> Self:
         """The item once *written* was laid over this one."""

@@ -48,7 +48,7 @@ def update_of_save(
     table = layout.config.table
     stored = None if loaded.is_expired else loaded.stored
     before = [] if stored is None else stored.recent_turns()
-    recent = encoded({"L": recent_with(layout.config, entry, before, loaded.writes)}, is_stored=True)
+    recent = encoded({"L": recent_with(layout.config, entry, before, loaded.writes)})
     written: dict[str, Any] = {**attributes, layout.recent_name: Fragment(recent)}
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
