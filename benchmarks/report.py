@@ -157,7 +157,8 @@ what a turn leaves as it is; "everything changed" is what a turn costs that leav
 send a consistent GetItem and the adapter's conditional UpdateItem, the memory of recent turns in the item; all others
 send a consistent GetItem and a PutItem of the reference's smaller item, without any condition. Each contender runs in
 its own process against a server on loopback that answers at once, in many short rounds, all loads of one item size and
-all contenders in turn, so that a busy moment of the machine meets all alike. CPU is the contender's whole process (for
-boto3 with all its threads, for Node with its garbage collector); medians over the rounds, ratios from pairs of the same
-round. Node's client for each turn is closed after it, which the reference leaves undone.
+all contenders in turn, so that a busy moment of the machine meets all alike; the two loads of the figures to reach have
+rounds of their own, more and longer. CPU is the contender's whole process (for boto3 with all its threads, for Node
+with its garbage collector); medians over the rounds, ratios from pairs of the same round. Node's client for each turn
+is closed after it, which the reference leaves undone.
 """

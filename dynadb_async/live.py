@@ -130,7 +130,9 @@ class Live:
         if not self.is_enabled:
             return self.store.turn(user_id, None, session=session, turn_id=turn_id)
         with self.under_way("load"):
-            turn = await self.store.load(user_id, session, turn_id, until=await self._until(left))
+            if not self.table.is_ready:
+                await self._table_ready(left)
+            turn = await self.store.load(user_id, session, turn_id, until=left.until())
         self._note_duplicate(turn)
         return turn
 
@@ -143,7 +145,9 @@ class Live:
                 await self._delete(turn.user.id, left)
                 return
             with self.under_way("save"):
-                await self.store.save(turn, until=await self._until(left))
+                if not self.table.is_ready:
+                    await self._table_ready(left)
+                await self.store.save(turn, until=left.until())
             self._note_duplicate(turn)
         except OutcomeUnknownError as error:
             error.turn_id = turn.turn_id
@@ -161,7 +165,8 @@ class Live:
 
     async def _delete(self, user_id: str, left: TimeLeft) -> None:
         with self.under_way("delete"):
-            await self.store.delete(user_id, until=await self._until(left))
+            await self._table_ready(left)
+            await self.store.delete(user_id, until=left.until())
 
     async def read(self, user_id: str) -> Item | None:
         """The user's item."""
@@ -169,18 +174,18 @@ class Live:
         if not self.is_enabled:
             return None
         with self.under_way("read"):
-            return await self.store.read(user_id, until=await self._until(self.time_left()))
+            left = self.time_left()
+            await self._table_ready(left)
+            return await self.store.read(user_id, until=left.until())
 
-    async def _until(self, left: TimeLeft) -> float:
-        """When the operation that begins now has to end; now is when the table is ready, if that is ours to see to."""
-        if not self.table.is_ready:
-            limit = asyncio.timeout(left.seconds)
-            try:
-                async with limit:
-                    await self.table.ensure()
-            except TimeoutError:
-                if not limit.expired():
-                    raise
-                msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
-                raise TableNotReadyError(msg) from None
-        return left.until()
+    async def _table_ready(self, left: TimeLeft) -> None:
+        """Wait for the table, as far as it is ours to see to that."""
+        limit = asyncio.timeout(left.seconds)
+        try:
+            async with limit:
+                await self.table.ensure()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
+            raise TableNotReadyError(msg) from None

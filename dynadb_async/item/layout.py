@@ -4,7 +4,6 @@ import math
 import os
 from binascii import b2a_base64
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,13 +135,15 @@ def text_of_time(moment: datetime) -> str:
 
 def time_of_attribute(value: AttributeValue | None) -> datetime | None:
     """The time in an attribute; None where there is none that can be read."""
-    match value:
-        case {"S": str(text)}:
-            return time_of_value(text)
-        case {"N": str(numeral)}:
-            with suppress(ValueError):
-                return time_of_value(float(numeral))
-    return None
+    if value is None:
+        return None
+    text = value.get("S")
+    if text is not None:
+        return time_of_value(text)
+    try:
+        return time_of_value(float(value["N"]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def time_of_value(value: Any) -> datetime | None:
