@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.capacity import capacity
-from benchmarks.lineup import AIOBOTO3, AIODYNAMO, LIMIT, OURS, OURS_ALL_CHANGED, OURS_ON_AIOHTTP, Load, line_up
+from benchmarks.lineup import AIOBOTO3, AIODYNAMO, LIMIT, OURS, OURS_ALL_CHANGED, Load, line_up
 from benchmarks.rounds import Length, measure
 from benchmarks.servers import Stub, stub
 
@@ -26,7 +26,7 @@ FEW_TURNS = [Load(scheme, at_once=at_once) for scheme in ("http", "https") for a
 # Four at once: sixteen turns of 300 KB would wait for one another longer than anybody's time-out.
 BY_SIZE = [Load(size=size * KB, at_once=4) for size in (1, 4, 16, 64, 300)]
 BY_USERS = [Load(users=users) for users in (1, 10, 100, 1000, 10_000)]
-GROWING = (OURS, OURS_ALL_CHANGED, OURS_ON_AIOHTTP, AIOBOTO3, AIODYNAMO, LIMIT)
+GROWING = (OURS, OURS_ALL_CHANGED, AIOBOTO3, AIODYNAMO, LIMIT)
 
 
 def main() -> None:

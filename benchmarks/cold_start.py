@@ -7,7 +7,7 @@ import time
 from importlib import import_module
 from itertools import pairwise
 
-CONTENDERS = {"dynadb": ("dynadb", ("protocol", "turn")), "aioboto3": ("aioboto3_client", ())}
+CONTENDERS = {"dynadb": ("dynadb", ("wire", "turn")), "aioboto3": ("aioboto3_client", ())}
 
 
 async def steps(name: str, endpoint: str) -> dict[str, float]:

@@ -11,7 +11,6 @@ from benchmarks.lineup import (
     LIMIT,
     NODE,
     OURS,
-    OURS_ON_AIOHTTP,
     OURS_ON_SDK,
     Contender,
     Load,
@@ -60,17 +59,13 @@ class Figure:
 
 def _figures() -> Iterator[Figure]:
     cheaper = {
-        (OURS_ON_AIOHTTP, AIOBOTO3): (6, 5.5),
-        (OURS_ON_AIOHTTP, AIODYNAMO): (1.6, 1.6),
-        (OURS_ON_AIOHTTP, NODE): (3.5, 3.3),
         (OURS, AIOBOTO3): (14, 12),
         (OURS, AIODYNAMO): (3.5, 3),
         (OURS, NODE): (8, 7),
         (OURS, BARE_AIOHTTP): (2, 1.8),
-        (OURS, OURS_ON_AIOHTTP): (1.5, 1.5),
         (OURS_ON_SDK, AIOBOTO3): (1, 1),
     }
-    at_most = {(OURS_ON_AIOHTTP, BARE_AIOHTTP): 1.25, (OURS, LIMIT): 1.5}
+    at_most = {(OURS, LIMIT): 1.5}
     for (ours, rival), wanted in cheaper.items():
         for scheme, times in zip(("http", "https"), wanted, strict=True):
             yield Figure(ours, rival, scheme, times_cheaper=times)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from dynadb_async import DynamoDbSerializer
-from dynadb_async.size import attribute_size
+from dynadb_async.values.size import attribute_size
 
 Item = dict[str, Any]
 

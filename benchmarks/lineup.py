@@ -62,13 +62,11 @@ def _own(name: str, path: str, way: str = "turn") -> Contender:
     return Contender(name, "dynadb", (path, way), "own", agent=agent)
 
 
-OURS = _own("dynadb-async", "protocol")
-OURS_ON_AIOHTTP = _own('dynadb-async, fast_path="aiohttp"', "aiohttp")
+OURS = _own("dynadb-async", "wire")
 OURS_ON_SDK = _own("dynadb-async, fast_path=False", "sdk")
-OURS_ALL_CHANGED = _own("dynadb-async, everything changed", "protocol", "turn of all")
+OURS_ALL_CHANGED = _own("dynadb-async, everything changed", "wire", "turn of all")
 LOAD_AND_SAVE = (
-    _own("dynadb-async, load + save", "protocol", "load + save"),
-    _own("… on aiohttp, load + save", "aiohttp", "load + save"),
+    _own("dynadb-async, load + save", "wire", "load + save"),
     _own("… on the SDK, load + save", "sdk", "load + save"),
 )
 AIOBOTO3 = Contender("aioboto3, client", "aioboto3_client")
@@ -83,7 +81,6 @@ NODE_EACH = Contender("Node, new client per turn", "node_sdk", ("each",), warm_u
 LINE_UP = (
     OURS,
     OURS_ALL_CHANGED,
-    OURS_ON_AIOHTTP,
     OURS_ON_SDK,
     *LOAD_AND_SAVE,
     AIOBOTO3,

@@ -47,7 +47,7 @@ def _place(frame: FrameType | None) -> str:
 def main() -> None:
     """Profile, print."""
     options = [option for option in sys.argv[1:] if option != "--sample"]
-    path, turns = (options[:1] or ["protocol"])[0], int((options[1:] or ["5000"])[0])
+    path, turns = (options[:1] or ["wire"])[0], int((options[1:] or ["5000"])[0])
     profile = None if "--sample" in sys.argv else cProfile.Profile()
     samples: Counter[str] = Counter()
     with stub([1024]) as server:

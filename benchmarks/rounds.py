@@ -112,7 +112,7 @@ def _warm_up(stub: Stub, contender: Contender, process: "subprocess.Popen[str]",
     stub.agents()
     _order(process, turns=contender.warm_up if size < LARGE else 10, at_once=8, users=1000)
     if not all(contender.agent in agent for agent in stub.agents()):
-        raise RuntimeError(f"{contender.name} went another way, the SDK's; see what dynadb_async.wire finds unusual")
+        raise RuntimeError(f"{contender.name} went another way, the SDK's; see what its wire finds unusual")
 
 
 def _rounds(stub: Stub, running: Running, length: Length) -> Results:

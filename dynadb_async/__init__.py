@@ -32,8 +32,8 @@ from dynadb_async.errors import (
     VersionConflictError,
 )
 from dynadb_async.observer import Observer
-from dynadb_async.serializer import AttributeValue, DynamoDbSerializer, Serializer
 from dynadb_async.turn import History, Session, Turn, User
+from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
 
 __all__ = [
     "AsyncDynamoDb",

@@ -9,14 +9,14 @@ from typing import Any, Generic, Self, overload
 
 import aioboto3
 
-from dynadb_async.block import TurnBlock, handled
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import UsageError
 from dynadb_async.item import Layout
-from dynadb_async.live import Live
 from dynadb_async.observer import Observer
-from dynadb_async.serializer import DynamoDbSerializer, Serializer
+from dynadb_async.running.block import TurnBlock, handled
+from dynadb_async.running.live import Live
 from dynadb_async.turn import Session, T, Turn
+from dynadb_async.values.serializer import DynamoDbSerializer, Serializer
 
 
 def utc_now() -> datetime:
@@ -107,7 +107,7 @@ class AsyncDynamoDb(Generic[T]):
         live = self._running()
         if self.config.enabled:
             with live.work:
-                await live.connection.client.open()
+                await live.connection.ways.open()
                 await live.table.ensure()
 
     async def close(self) -> None:
@@ -252,5 +252,5 @@ class AsyncDynamoDb(Generic[T]):
     def _leave_ended_loop(self) -> None:
         """What belongs to an event loop must not outlive it."""
         if self._live is not None and self._live.loop.is_closed():
-            self._live.connection.client.abandon()
+            self._live.connection.ways.abandon()
             self._live = None

@@ -85,7 +85,7 @@ async def client(engine: Engine) -> AsyncIterator[Any]:
         yield client
 
 
-@pytest.fixture(params=[True, "aiohttp", False], ids=["protocol", "aiohttp", "sdk"])
+@pytest.fixture(params=[True, False], ids=["wire", "sdk"])
 def client_options(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Each of our ways to DynamoDB in turn, as settings of `ClientConfig`."""
     return {"fast_path": request.param}

@@ -13,8 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dynadb_async.size import attribute_size
 from dynadb_async.testing import LocalServer
+from dynadb_async.values.size import attribute_size
 from examples import llm_chat
 from examples.local import Webhooks, environment, running_webhooks, settings_for
 from tests.engines import Engine

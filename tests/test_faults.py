@@ -26,7 +26,7 @@ from dynadb_async import (
     Turn,
     UsageError,
 )
-from dynadb_async.retry import COST, TOKENS
+from dynadb_async.connection.retry import COST, TOKENS
 from tests.engines import Engine
 from tests.proxy import ITEM_OPERATIONS, Fault, FaultProxy, always, no_fault, script, sometimes
 

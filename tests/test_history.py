@@ -9,7 +9,7 @@ import pytest
 from attrs import NOTHING, fields_dict
 
 from dynadb_async import AsyncDynamoDb, DynamoDbSerializer, Session, StoredElements, StoredHistory, Turn
-from dynadb_async.size import attribute_size
+from dynadb_async.values.size import attribute_size
 from tests.engines import Engine
 from tests.tables import Table, new_table
 

@@ -15,9 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dynadb_async import DynamoDbConfig, DynamoDbSerializer, SerializationError, Turn
-from dynadb_async.attribute_json import decoded, encoded
 from dynadb_async.item import Item, Layout, attributes_of_turn, turn_from_item
-from dynadb_async.size import attribute_size, size_bound
+from dynadb_async.values.attribute_json import decoded, encoded
+from dynadb_async.values.size import attribute_size, size_bound
 from tests.test_merge import NAMES, VALUES, changed
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

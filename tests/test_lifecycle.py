@@ -253,10 +253,10 @@ async def several(db: Db, table_name: str) -> int:
     return await visit(db, "user-0")
 
 
-@pytest.mark.parametrize("fast_path", [False, True, "aiohttp"])
+@pytest.mark.parametrize("fast_path", [False, True])
 @pytest.mark.parametrize("use", ["turn", "close"])
 def test_a_loop_that_was_just_closed(
-    dynalite: Engine, table_name: str, caplog: pytest.LogCaptureFixture, use: str, fast_path: bool | str
+    dynalite: Engine, table_name: str, caplog: pytest.LogCaptureFixture, use: str, fast_path: bool
 ) -> None:
     """The next loop works, and the old client's sockets are closed without a warning or a line in the log."""
     db = adapter_on(dynalite, table_name, fast_path=fast_path)

@@ -22,7 +22,7 @@ from dynadb_async import (
     Turn,
 )
 from dynadb_async.item import Layout, turn_from_item
-from dynadb_async.size import attribute_size
+from dynadb_async.values.size import attribute_size
 from tests.engines import Engine
 from tests.tables import Clock, Table, new_table
 

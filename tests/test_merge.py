@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dynadb_async.errors import Path, VersionConflictError
-from dynadb_async.merge import MISSING, merge, same
+from dynadb_async.item.merge import MISSING, merge, same
 
 Sides = tuple[Any, Any, Any]
 

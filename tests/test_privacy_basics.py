@@ -20,7 +20,7 @@ from dynadb_async import (
     VersionConflictError,
     errors,
 )
-from dynadb_async.queue import Queue
+from dynadb_async.running.queue import Queue
 from tests.engines import Engine
 from tests.sessions import config_on
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynadb_async import AsyncDynamoDb, UsageError
-from dynadb_async.queue import Queue
+from dynadb_async.running.queue import Queue
 from tests.engines import Engine
 from tests.sessions import adapter_on, visit
 
@@ -125,7 +125,7 @@ async def test_no_patience_at_all() -> None:
 
 
 async def _own_context(queue: Queue, patience: float) -> None:
-    from dynadb_async.queue import _held  # noqa: PLC0415 - this one test plays a request that is not inside
+    from dynadb_async.running.queue import _held  # noqa: PLC0415 - this one test plays a request that is not inside
 
     _held.set(())
     async with queue.place("user", patience=patience):
@@ -214,7 +214,7 @@ async def _called_too_late(turns: Turns) -> list[asyncio.Task[None]]:
 
 
 async def _without_places(turn: Any) -> None:
-    from dynadb_async.queue import _held  # noqa: PLC0415 - this one test plays a request that is not inside
+    from dynadb_async.running.queue import _held  # noqa: PLC0415 - this one test plays a request that is not inside
 
     _held.set(())
     await turn

@@ -30,8 +30,8 @@ from dynadb_async import (
     TableNotFoundError,
     ThrottledError,
 )
-from dynadb_async.failures import Failure, error_of, failure_of
-from dynadb_async.retry import TOKENS, Attempts, RetryBudget
+from dynadb_async.connection.failures import Failure, error_of, failure_of
+from dynadb_async.connection.retry import TOKENS, Attempts, RetryBudget
 
 WORDS = "secret words of a person"
 URL = f"http://127.0.0.1/{WORDS}"

@@ -24,9 +24,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, comp
 
 from dynadb_async.config import MarshallConfig
 from dynadb_async.errors import SerializationError
-from dynadb_async.instances import public_fields
-from dynadb_async.serializer import LEVELS, DynamoDbSerializer
-from dynadb_async.size import attribute_size
+from dynadb_async.values.instances import public_fields
+from dynadb_async.values.serializer import LEVELS, DynamoDbSerializer
+from dynadb_async.values.size import attribute_size
 
 PLAIN = DynamoDbSerializer()
 STRICT = DynamoDbSerializer(MarshallConfig(remove_undefined_values=False, convert_class_instance_to_map=False))

@@ -8,8 +8,8 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynadb_async.wire.endpoint import Endpoint
-from dynadb_async.wire.signature import CONTENT_TYPE, SignedRequest, Signer
+from dynadb_async.connection.wire.endpoint import Endpoint
+from dynadb_async.connection.wire.signature import CONTENT_TYPE, SignedRequest, Signer
 
 PRINTABLE = st.characters(min_codepoint=0x21, max_codepoint=0x7E)
 KEYS = st.text(PRINTABLE, min_size=1, max_size=64)

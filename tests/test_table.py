@@ -137,7 +137,7 @@ async def test_adapters_race_for_the_creation(engine: Engine, table_name: str) -
     """ResourceInUseException means that somebody else was faster: no error."""
     sessions = [RecordingSession() for _ in range(5)]
     adapters = [adapter_on(engine, table_name, session=session) for session in sessions]
-    await asyncio.gather(*(db._running().connection.client.open() for db in adapters))
+    await asyncio.gather(*(db._running().connection.ways.open() for db in adapters))
 
     answers = await asyncio.gather(*(visit(db, f"user-{n}") for n, db in enumerate(adapters)))
     await asyncio.gather(*(db.close() for db in adapters))
@@ -421,7 +421,7 @@ async def test_closing_gives_a_creation_up(slow_dynalite: Engine, table_name: st
     """Who waits longer than `close` does gets an error that says why, not a cancellation that nobody asked for."""
     session = RecordingSession()
     db = adapter_on(slow_dynalite, table_name, session=session, queue_timeout=0.1, operation_timeout=0.5)
-    await db._running().connection.client.open()  # on a busy machine that alone takes as long
+    await db._running().connection.ways.open()  # on a busy machine that alone takes as long
     waiting = asyncio.create_task(USES[use](db))
     await until_sent(session, "CreateTable")
 

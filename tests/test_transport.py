@@ -1,4 +1,4 @@
-"""Each transport against a server that answers anything: the right answer or the right error, and its own."""
+"""The transport against a server that answers anything: the right answer or the right error, and its own."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynadb_async.failures import (
+from dynadb_async.connection.failures import (
     ALL_BUSY,
     BROKEN_OFF,
     LATE,
@@ -27,28 +27,19 @@ from dynadb_async.failures import (
     AttemptFailedError,
     Failure,
 )
-from dynadb_async.wire.endpoint import Endpoint
-from dynadb_async.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
-from dynadb_async.wire.over_aiohttp import AiohttpTransport
-from dynadb_async.wire.over_protocol import ProtocolTransport
-from dynadb_async.wire.places import Places
-from dynadb_async.wire.signature import Scope, SignedRequest
+from dynadb_async.connection.wire.endpoint import Endpoint
+from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
+from dynadb_async.connection.wire.over_protocol import ProtocolTransport
+from dynadb_async.connection.wire.places import Places
+from dynadb_async.connection.wire.signature import Scope, SignedRequest
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, echo, raw_server, raw_server_in_thread
 
-KINDS: dict[str, Callable[..., Transport]] = {"protocol": ProtocolTransport, "aiohttp": AiohttpTransport}
 PACE = Pace(connect_timeout=5, read_timeout=5, connections=4)
 HASTY = Pace(connect_timeout=0.1, read_timeout=0.1, connections=4)
 TWO, THREE = evolve(PACE, connections=2), evolve(PACE, connections=3)
 UNUSUAL = "unusual"
 
 Outcome = HttpAnswer | Failure | str
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    """Each transport in turn."""
-    name: str = request.param
-    return name
 
 
 def request(body: bytes = b"ask", token: str | None = None) -> SignedRequest:
@@ -58,9 +49,9 @@ def request(body: bytes = b"ask", token: str | None = None) -> SignedRequest:
 
 
 @asynccontextmanager
-async def connected(kind: str, url: str, pace: Pace = PACE, *, verify: bool | str = False) -> AsyncIterator[Transport]:
+async def connected(url: str, pace: Pace = PACE, *, verify: bool | str = False) -> AsyncIterator[Transport]:
     """A transport to *url*."""
-    transport = KINDS[kind](Endpoint.of(url, verify), pace, "test")
+    transport = ProtocolTransport(Endpoint.of(url, verify), pace, "test")
     try:
         yield transport
     finally:
@@ -116,9 +107,9 @@ async def one_by_one(server: RawServer, transport: Transport, *bodies: bytes) ->
 # Requests
 
 
-async def test_the_request_is_what_was_signed(kind: str) -> None:
+async def test_the_request_is_what_was_signed() -> None:
     """Path, host, operation, date, signature, token and body arrive; a token's header is there only with one."""
-    async with raw_server() as server, connected(kind, server.url) as transport:
+    async with raw_server() as server, connected(server.url) as transport:
         until = asyncio.get_running_loop().time() + 5
         await transport.exchange(request(b"{}", token="secret-token"), until)
         await transport.exchange(request(b"{}"), until)
@@ -136,7 +127,7 @@ async def test_the_request_is_what_was_signed(kind: str) -> None:
         "x-amz-date": "20260301T120000Z",
         "x-amz-security-token": "secret-token",
         "authorization": "signed",
-    } | ({"accept": "*/*"} if kind == "aiohttp" else {}) == fields
+    } == fields
     assert len(with_token) == len(without) + 1
     assert "security" not in "".join(without).lower()
 
@@ -163,28 +154,28 @@ async def test_the_request_is_what_was_signed(kind: str) -> None:
     ],
     ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,
 )
-async def test_answers_in_dynamodbs_form_are_understood(kind: str, sent: bytes, expected: HttpAnswer) -> None:
+async def test_answers_in_dynamodbs_form_are_understood(sent: bytes, expected: HttpAnswer) -> None:
     """Whatever fields there are, in any case; and the connection is used again."""
-    async with raw_server(raw(sent)) as server, connected(kind, server.url) as transport:
+    async with raw_server(raw(sent)) as server, connected(server.url) as transport:
         assert [expected] * 3 == await one_by_one(server, transport, b"1", b"2", b"3")
 
         assert 1 == server.accepted
 
 
-async def test_a_connection_that_the_server_closes_is_not_used_again(kind: str) -> None:
+async def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
     """It says so; the next request has a new one."""
     script = raw(answer(b"ask", b"Connection: close"), then=Asked.hang_up)
-    async with raw_server(script) as server, connected(kind, server.url) as transport:
+    async with raw_server(script) as server, connected(server.url) as transport:
         assert [plain()] * 3 == [await outcome(transport) for _ in range(3)]
 
         assert 3 == server.accepted
 
 
-async def test_answers_may_be_split_anywhere(kind: str) -> None:
+async def test_answers_may_be_split_anywhere() -> None:
     """In two at any byte."""
     whole = answer(b'{"a": "\r\n\r\n"}', b"x-amz-crc32: 17")
     expected = plain(b'{"a": "\r\n\r\n"}', checksum="17")
-    async with raw_server() as server, connected(kind, server.url) as transport:
+    async with raw_server() as server, connected(server.url) as transport:
         for at in range(1, len(whole)):
             server.script = raw(whole[:at], whole[at:])
             assert expected == await outcome(transport), at
@@ -193,14 +184,14 @@ async def test_answers_may_be_split_anywhere(kind: str) -> None:
 
 
 @settings(max_examples=40)
-@given(st.data(), st.sampled_from(sorted(KINDS)))
-async def test_answers_may_come_in_any_pieces(data: st.DataObject, kind: str) -> None:
+@given(st.data())
+async def test_answers_may_come_in_any_pieces(data: st.DataObject) -> None:
     """Of any size, in as many pieces as there are."""
     body = data.draw(st.binary(max_size=300)) + b"x" * data.draw(st.sampled_from([0, 0, 20_000, 70_000]))
     whole = answer(body, *(b"X-Pad: %d" % number for number in range(data.draw(st.integers(0, 20)))))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    async with raw_server(raw(*pieces)) as server, connected(kind, server.url) as transport:
+    async with raw_server(raw(*pieces)) as server, connected(server.url) as transport:
         assert [plain(body)] * 2 == [await outcome(transport) for _ in range(2)]
 
 
@@ -218,11 +209,10 @@ UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nask"
     ],
     ids=["chunked", "until closed", "HTTP/1.0", "100 Continue"],
 )
-async def test_other_forms_of_http_are_aiohttps(kind: str, sent: bytes, then: Callable[[Asked], object]) -> None:
-    """It understands them; the bare protocol says that the answer is unusual. Neither keeps anything of it."""
-    async with raw_server(first(raw(sent, then=then))) as server, connected(kind, server.url) as transport:
-        expected = plain() if kind == "aiohttp" else UNUSUAL
-        assert [expected, plain(b"2")] == await one_by_one(server, transport, b"1", b"2")
+async def test_other_forms_of_http_are_unusual(sent: bytes, then: Callable[[Asked], object]) -> None:
+    """They are not guessed at, and nothing of them is kept."""
+    async with raw_server(first(raw(sent, then=then))) as server, connected(server.url) as transport:
+        assert [UNUSUAL, plain(b"2")] == await one_by_one(server, transport, b"1", b"2")
 
 
 @pytest.mark.parametrize(
@@ -254,32 +244,27 @@ async def test_other_forms_of_http_are_aiohttps(kind: str, sent: bytes, then: Ca
     ],
     ids=lambda sent: f"{sent[:60]!r}",
 )
-async def test_a_malformed_answer_is_none(kind: str, sent: bytes) -> None:
-    """It is told at once, as unusual by the bare protocol; the next request has a new connection and its own answer."""
-    async with raw_server(first(raw(sent, then=Asked.hang_up))) as server, connected(kind, server.url) as transport:
+async def test_a_malformed_answer_is_none(sent: bytes) -> None:
+    """It is told at once, as unusual; the next request has a new connection and its own answer."""
+    async with raw_server(first(raw(sent, then=Asked.hang_up))) as server, connected(server.url) as transport:
         broken, honest = await one_by_one(server, transport, b"1", b"2")
 
-        assert UNUSUAL == broken if kind == "protocol" else broken in (BROKEN_OFF, UNUSUAL)
+        assert UNUSUAL == broken
         assert plain(b"2") == honest
 
 
 @pytest.mark.parametrize("end", [Asked.hang_up, Asked.reset], ids=["closed", "reset"])
 @pytest.mark.parametrize("length", [0, 1, 20, len(answer(b"ask")) - 3, len(answer(b"ask")) - 1])
-async def test_half_an_answer_is_none(kind: str, length: int, end: Callable[[Asked], object]) -> None:
+async def test_half_an_answer_is_none(length: int, end: Callable[[Asked], object]) -> None:
     """The connection broke before, in the head, before or in the body; the next request has a new one."""
     script = first(raw(answer(b"ask")[:length], then=end))
-    async with raw_server(script) as server, connected(kind, server.url) as transport:
+    async with raw_server(script) as server, connected(server.url) as transport:
         assert [BROKEN_OFF, plain(b"2")] == await one_by_one(server, transport, b"1", b"2")
 
 
 @pytest.mark.parametrize("stray", [b"x", b"\r\n", answer(b"not yours")], ids=["a byte", "a line", "an answer"])
-@pytest.mark.parametrize(
-    ("kind", "when"),
-    # aiohttp takes later ones for the next answer, here as in the ordinary client.
-    [("protocol", "at once"), ("protocol", "a moment later"), ("protocol", "while idle"), ("aiohttp", "at once")],
-    indirect=["kind"],
-)
-async def test_stray_bytes_are_never_the_next_answer(kind: str, stray: bytes, when: str) -> None:
+@pytest.mark.parametrize("when", ["at once", "a moment later", "while idle"])
+async def test_stray_bytes_are_never_the_next_answer(stray: bytes, when: str) -> None:
     """A server that says more than it was asked loses its connection; nobody is told what was not theirs."""
 
     async def script(asked: Asked) -> None:
@@ -291,12 +276,12 @@ async def test_stray_bytes_are_never_the_next_answer(kind: str, stray: bytes, wh
             await asyncio.sleep(0.005)
         await asked.send(stray)
 
-    async with raw_server(first(script)) as server, connected(kind, server.url) as transport:
+    async with raw_server(first(script)) as server, connected(server.url) as transport:
         told, *others = await one_by_one(server, transport, b"1", b"2", b"3")
 
         assert told in (plain(b"1"), UNUSUAL, BROKEN_OFF)
         assert [plain(b"2"), plain(b"3")] == others
-        assert kind == "aiohttp" or 2 == server.accepted
+        assert 2 == server.accepted
 
 
 MUTATIONS = st.lists(
@@ -329,14 +314,14 @@ FUZZED = answer(FUZZED_BODY, b"x-amz-crc32: 5", b"Connection: keep-alive", b"x-a
 
 
 @settings(max_examples=150)
-@given(MUTATIONS, st.sampled_from(sorted(KINDS)))
-async def test_a_damaged_answer_harms_no_other(mutations: list[tuple[str, int, Any]], kind: str) -> None:
+@given(MUTATIONS)
+async def test_a_damaged_answer_harms_no_other(mutations: list[tuple[str, int, Any]]) -> None:
     """It is an answer with bytes of what was sent, or an error; the next request has its own answer."""
     sent = mutated(FUZZED, mutations)
-    async with raw_server(first(raw(sent, then=Asked.hang_up))) as server, connected(kind, server.url) as transport:
+    async with raw_server(first(raw(sent, then=Asked.hang_up))) as server, connected(server.url) as transport:
         fuzzed, honest = await one_by_one(server, transport, b"1", b"2")
 
-        if isinstance(fuzzed, HttpAnswer) and kind == "protocol":
+        if isinstance(fuzzed, HttpAnswer):
             assert sent.endswith(b"\r\n\r\n" + fuzzed.body)
         else:
             assert isinstance(fuzzed, HttpAnswer) or fuzzed in (BROKEN_OFF, UNUSUAL)
@@ -346,9 +331,9 @@ async def test_a_damaged_answer_harms_no_other(mutations: list[tuple[str, int, A
 # Time
 
 
-async def test_a_hanging_server_is_given_up_in_time(kind: str) -> None:
+async def test_a_hanging_server_is_given_up_in_time() -> None:
     """After `read_timeout`, or earlier if that is asked; then its connection is closed."""
-    async with raw_server(Asked.until_left) as server, connected(kind, server.url, HASTY) as transport:
+    async with raw_server(Asked.until_left) as server, connected(server.url, HASTY) as transport:
         loop = asyncio.get_running_loop()
         for within, limit in ((10, 0.2), (0.02, 0.02)):
             began = loop.time()
@@ -359,7 +344,7 @@ async def test_a_hanging_server_is_given_up_in_time(kind: str) -> None:
         assert 0 == server.open
 
 
-async def test_an_answer_may_trickle_only_within_its_time(kind: str) -> None:
+async def test_an_answer_may_trickle_only_within_its_time() -> None:
     """Each byte is in time, the whole is not."""
     whole = answer(b"x" * 200)
 
@@ -368,26 +353,26 @@ async def test_an_answer_may_trickle_only_within_its_time(kind: str) -> None:
             await asked.send(bytes([byte]))
             await asyncio.sleep(pause)
 
-    async with raw_server(trickle) as server, connected(kind, server.url, evolve(HASTY, read_timeout=1)) as transport:
+    async with raw_server(trickle) as server, connected(server.url, evolve(HASTY, read_timeout=1)) as transport:
         pause = 0.0
         assert plain(b"x" * 200) == await outcome(transport)
         pause = 0.05
         assert LATE == await outcome(transport)
 
 
-async def test_nobody_listens(kind: str) -> None:
+async def test_nobody_listens() -> None:
     """It is told as no connection: nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     for host in (f"127.0.0.1:{port}", "no-such-host.invalid", "a..b"):
-        async with connected(kind, f"http://{host}") as transport:
+        async with connected(f"http://{host}") as transport:
             assert UNREACHABLE == await outcome(transport), host
 
 
-async def test_a_server_that_does_not_shake_hands_is_given_up_in_time(kind: str) -> None:
+async def test_a_server_that_does_not_shake_hands_is_given_up_in_time() -> None:
     """It takes the connection and says nothing: nothing was sent to it."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        async with connected(kind, f"https://127.0.0.1:{silent.getsockname()[1]}", HASTY) as transport:
+        async with connected(f"https://127.0.0.1:{silent.getsockname()[1]}", HASTY) as transport:
             began = asyncio.get_running_loop().time()
 
             assert UNREACHABLE == await outcome(transport)
@@ -397,14 +382,14 @@ async def test_a_server_that_does_not_shake_hands_is_given_up_in_time(kind: str)
 # Connections
 
 
-async def test_connections_are_used_again_and_never_too_many(kind: str) -> None:
+async def test_connections_are_used_again_and_never_too_many() -> None:
     """As many as may be open at once, whatever comes; one is enough for one after the other."""
 
     async def slowly(asked: Asked) -> None:
         await asyncio.sleep(0.002)
         await echo(asked)
 
-    async with raw_server(slowly) as server, connected(kind, server.url) as transport:
+    async with raw_server(slowly) as server, connected(server.url) as transport:
         bodies = [str(number).encode() for number in range(40)]
         assert list(map(plain, bodies)) == await asyncio.gather(*(outcome(transport, body) for body in bodies))
         assert PACE.connections == server.most_open == server.accepted
@@ -413,19 +398,19 @@ async def test_connections_are_used_again_and_never_too_many(kind: str) -> None:
         assert PACE.connections == server.accepted
 
 
-async def test_who_came_first_is_served_first(kind: str) -> None:
+async def test_who_came_first_is_served_first() -> None:
     """With one connection for all, the answers come in the order of the requests."""
-    async with raw_server() as server, connected(kind, server.url, evolve(PACE, connections=1)) as transport:
+    async with raw_server() as server, connected(server.url, evolve(PACE, connections=1)) as transport:
         bodies = [str(number).encode() for number in range(20)]
         await asyncio.gather(*(outcome(transport, body) for body in bodies))
 
         assert bodies == [asked.body for asked in server.asked]
 
 
-async def test_who_waits_too_long_for_a_connection_is_told(kind: str) -> None:
+async def test_who_waits_too_long_for_a_connection_is_told() -> None:
     """All are busy; nothing was sent."""
     pace = Pace(connect_timeout=0.05, read_timeout=0.5, connections=1)
-    async with raw_server(Asked.until_left) as server, connected(kind, server.url, pace) as transport:
+    async with raw_server(Asked.until_left) as server, connected(server.url, pace) as transport:
         outcomes = await asyncio.gather(*(outcome(transport) for _ in range(3)))
 
         assert [LATE, ALL_BUSY, ALL_BUSY] == outcomes
@@ -434,9 +419,9 @@ async def test_who_waits_too_long_for_a_connection_is_told(kind: str) -> None:
         assert plain() == await outcome(transport)
 
 
-async def test_an_idle_connection_is_closed_after_its_time(kind: str) -> None:
+async def test_an_idle_connection_is_closed_after_its_time() -> None:
     """The next request after that opens another."""
-    async with raw_server() as server, connected(kind, server.url, evolve(PACE, idle_timeout=0.05)) as transport:
+    async with raw_server() as server, connected(server.url, evolve(PACE, idle_timeout=0.05)) as transport:
         await asyncio.gather(*(outcome(transport) for _ in range(3)))
         await asyncio.sleep(0.1)
         assert plain() == await outcome(transport)
@@ -445,9 +430,9 @@ async def test_an_idle_connection_is_closed_after_its_time(kind: str) -> None:
         assert (4, 1) == (server.accepted, server.open)
 
 
-async def test_a_connection_that_ended_while_idle_is_not_used(kind: str) -> None:
+async def test_a_connection_that_ended_while_idle_is_not_used() -> None:
     """Servers close idle ones when they like; the next request does not pay for it."""
-    async with raw_server(raw(answer(b"ask"), then=Asked.hang_up)) as server, connected(kind, server.url) as transport:
+    async with raw_server(raw(answer(b"ask"), then=Asked.hang_up)) as server, connected(server.url) as transport:
         assert [plain()] * 5 == await one_by_one(server, transport, *[b"ask"] * 5)
 
 
@@ -455,7 +440,7 @@ async def test_a_connection_that_ended_while_idle_is_not_used(kind: str) -> None
 async def test_an_end_that_the_event_loop_has_not_seen_is_seen() -> None:
     """A process that was frozen, as on Lambda, finds its connections closed before its event loop looks at them."""
     with raw_server_in_thread() as server:
-        async with connected("protocol", server.url) as transport:
+        async with connected(server.url) as transport:
             assert plain() == await outcome(transport)
             server.hang_up()
             time.sleep(0.05)  # noqa: ASYNC251 - frozen
@@ -464,20 +449,20 @@ async def test_an_end_that_the_event_loop_has_not_seen_is_seen() -> None:
             assert 2 == server.accepted
 
 
-async def test_an_answer_before_the_request_was_sent_ends_the_connection(kind: str) -> None:
+async def test_an_answer_before_the_request_was_sent_ends_the_connection() -> None:
     """The rest of the request would be read as the next one."""
 
     async def serve(asked: Asked) -> None:
         await asked.send(answer(b"too large", line=b"HTTP/1.1 413 Too Large"))
         await asked.until_left()
 
-    async with raw_server(serve, reads_bodies=False) as server, connected(kind, server.url) as transport:
+    async with raw_server(serve, reads_bodies=False) as server, connected(server.url) as transport:
         for number in (1, 2):
             assert await outcome(transport, b"x" * 8_000_000) in (plain(b"too large", 413), BROKEN_OFF)
             assert number == server.accepted
 
 
-async def test_the_time_for_an_answer_runs_from_its_request(kind: str) -> None:
+async def test_the_time_for_an_answer_runs_from_its_request() -> None:
     """Not from the time that a connection may take, nor from the request before."""
     pace = evolve(PACE, connect_timeout=30, read_timeout=1.5)
 
@@ -485,7 +470,7 @@ async def test_the_time_for_an_answer_runs_from_its_request(kind: str) -> None:
         await asyncio.sleep(0.9)
         await asked.send(answer(asked.body))
 
-    async with raw_server() as server, connected(kind, server.url, pace) as transport:
+    async with raw_server() as server, connected(server.url, pace) as transport:
         assert plain(b"1") == await outcome(transport, b"1")
         await asyncio.sleep(0.9)
         server.script = late
@@ -496,10 +481,10 @@ async def test_the_time_for_an_answer_runs_from_its_request(kind: str) -> None:
         assert time.monotonic() - began < 10
 
 
-async def test_a_later_request_may_have_less_time(kind: str) -> None:
+async def test_a_later_request_may_have_less_time() -> None:
     """Than the one before it on the same connection."""
     pace = evolve(PACE, connect_timeout=30, read_timeout=30)
-    async with raw_server() as server, connected(kind, server.url, pace) as transport:
+    async with raw_server() as server, connected(server.url, pace) as transport:
         assert plain(b"1") == await outcome(transport, b"1", within=60)
         server.script = Asked.until_left
         began = time.monotonic()
@@ -507,9 +492,9 @@ async def test_a_later_request_may_have_less_time(kind: str) -> None:
         assert time.monotonic() - began < 10
 
 
-async def test_a_cancelled_request_ends_its_connection(kind: str) -> None:
+async def test_a_cancelled_request_ends_its_connection() -> None:
     """Its answer has nobody to go to."""
-    async with raw_server(Asked.until_left) as server, connected(kind, server.url) as transport:
+    async with raw_server(Asked.until_left) as server, connected(server.url) as transport:
         task = asyncio.create_task(outcome(transport))
         while not server.asked:
             await asyncio.sleep(0.001)
@@ -520,18 +505,18 @@ async def test_a_cancelled_request_ends_its_connection(kind: str) -> None:
         assert 0 == server.open
 
 
-async def test_an_end_after_a_large_answer_is_nothing_special(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_end_after_a_large_answer_is_nothing_special(caplog: pytest.LogCaptureFixture) -> None:
     """The room that it took is given back; asyncio has nothing to complain about."""
     large = b"x" * 100_000
-    async with raw_server(raw(answer(large), then=Asked.hang_up)) as server, connected(kind, server.url) as transport:
+    async with raw_server(raw(answer(large), then=Asked.hang_up)) as server, connected(server.url) as transport:
         assert [plain(large)] * 2 == await one_by_one(server, transport, b"1", b"2")
 
         assert [] == caplog.messages
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 2**32), st.sampled_from(sorted(KINDS)))
-async def test_cancelled_requests_cost_no_place_and_no_answer(seed: int, kind: str) -> None:
+@given(st.integers(0, 2**32))
+async def test_cancelled_requests_cost_no_place_and_no_answer(seed: int) -> None:
     """Whenever they are cancelled: all others have their own answers, and as many connections as before."""
     dice = Random(seed)
 
@@ -553,7 +538,7 @@ async def test_cancelled_requests_cost_no_place_and_no_answer(seed: int, kind: s
 
     async with (
         raw_server(sometimes_slow) as server,
-        connected(kind, server.url, evolve(PACE, connections=3)) as transport,
+        connected(server.url, evolve(PACE, connections=3)) as transport,
     ):
         bodies = [str(number).encode() for number in range(40)]
         left, stayed = bodies[::2], bodies[1::2]
@@ -603,11 +588,11 @@ async def test_places_are_neither_lost_nor_made(steps: list[str], data: st.DataO
         await places.take(loop.time())
 
 
-async def test_closing_ends_everything(kind: str) -> None:
+async def test_closing_ends_everything() -> None:
     """Exchanges, opening connections, waiting for one: all are told, nothing stays open, nothing is opened any more."""
     async with (
         raw_server(Asked.until_left) as server,
-        connected(kind, server.url, evolve(PACE, connections=2)) as transport,
+        connected(server.url, evolve(PACE, connections=2)) as transport,
     ):
         under_way = [asyncio.create_task(outcome(transport)) for _ in range(4)]
         while len(server.asked) < 2:
@@ -622,11 +607,11 @@ async def test_closing_ends_everything(kind: str) -> None:
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 30), st.sampled_from(sorted(KINDS)))
-async def test_closing_while_a_connection_opens_leaves_none(turns: int, kind: str) -> None:
+@given(st.integers(0, 30))
+async def test_closing_while_a_connection_opens_leaves_none(turns: int) -> None:
     """At whatever moment."""
     async with raw_server() as server:
-        async with connected(kind, server.url) as transport:
+        async with connected(server.url) as transport:
             task = asyncio.create_task(outcome(transport))
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -637,12 +622,12 @@ async def test_closing_while_a_connection_opens_leaves_none(turns: int, kind: st
 
 
 @pytest.mark.parametrize("has_tls", [False, True], ids=["http", "https"])
-def test_a_closed_event_loop_leaves_no_socket(kind: str, has_tls: bool, authority: Authority) -> None:
+def test_a_closed_event_loop_leaves_no_socket(has_tls: bool, authority: Authority) -> None:
     """Its connections are let go without a warning; the server sees them end."""
     with raw_server_in_thread(tls=authority.context("127.0.0.1") if has_tls else None) as server:
 
         async def use() -> Transport:
-            transport = KINDS[kind](Endpoint.of(server.url, authority.path), PACE, "test")
+            transport = ProtocolTransport(Endpoint.of(server.url, authority.path), PACE, "test")
             assert [plain()] * 3 == await asyncio.gather(*(outcome(transport) for _ in range(3)))
             return transport
 
@@ -668,9 +653,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.mark.parametrize(("host", "name"), [("localhost", "localhost"), ("127.0.0.1", "127.0.0.1"), ("[::1]", "::1")])
-async def test_a_server_with_the_right_certificate_is_trusted(
-    kind: str, host: str, name: str, authority: Authority
-) -> None:
+async def test_a_server_with_the_right_certificate_is_trusted(host: str, name: str, authority: Authority) -> None:
     """For a name, which it is told, and for an address of either kind."""
     context, told = authority.context(name), []
     context.sni_callback = lambda _socket, name, _context: told.append(name)
@@ -681,14 +664,14 @@ async def test_a_server_with_the_right_certificate_is_trusted(
         pytest.skip(f"this machine has no {name}")
     async with (
         raw_server(tls=context, host=name, shown=host) as server,
-        connected(kind, server.url, verify=authority.path) as transport,
+        connected(server.url, verify=authority.path) as transport,
     ):
         assert [plain(b"1"), plain(b"x" * 500_000)] == await one_by_one(server, transport, b"1", b"x" * 500_000)
 
         assert (1, ["localhost" if name == "localhost" else None]) == (server.accepted, told)
 
 
-async def test_a_server_with_a_wrong_certificate_is_refused(kind: str, authority: Authority, tmp_path: Path) -> None:
+async def test_a_server_with_a_wrong_certificate_is_refused(authority: Authority, tmp_path: Path) -> None:
     """For another host, of another authority, expired or not yet valid: nothing is sent."""
     other = Authority(tmp_path, "other")
     contexts = {
@@ -699,21 +682,21 @@ async def test_a_server_with_a_wrong_certificate_is_refused(kind: str, authority
         "not yet valid": authority.context("127.0.0.1", days=(1, 3)),
     }
     for why, context in contexts.items():
-        async with raw_server(tls=context) as server, connected(kind, server.url, verify=authority.path) as transport:
+        async with raw_server(tls=context) as server, connected(server.url, verify=authority.path) as transport:
             assert UNTRUSTED == await outcome(transport), why
             assert not server.asked
 
 
-async def test_trust_is_the_sdks(kind: str, authority: Authority) -> None:
+async def test_trust_is_the_sdks(authority: Authority) -> None:
     """By default its own authorities, which do not know ours; none has to be known where `verify` is False."""
     async with raw_server(tls=authority.context("example.com")) as server:
-        async with connected(kind, server.url, verify=True) as transport:
+        async with connected(server.url, verify=True) as transport:
             assert UNTRUSTED == await outcome(transport)
-        async with connected(kind, server.url, verify=False) as transport:
+        async with connected(server.url, verify=False) as transport:
             assert plain() == await outcome(transport)
 
 
-async def test_a_server_without_tls_is_unreachable_with_it(kind: str) -> None:
+async def test_a_server_without_tls_is_unreachable_with_it() -> None:
     """Nothing is sent in the clear."""
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -722,5 +705,5 @@ async def test_a_server_without_tls_is_unreachable_with_it(kind: str) -> None:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        async with connected(kind, f"https://127.0.0.1:{port}") as transport:
+        async with connected(f"https://127.0.0.1:{port}") as transport:
             assert UNREACHABLE == await outcome(transport)

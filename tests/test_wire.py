@@ -26,18 +26,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynadb_async import ClientConfig, DynaDbError, RequestTimeoutError, SerializationError
-from dynadb_async.attribute_json import encoded
-from dynadb_async.client import SharedClient
-from dynadb_async.connection import Connection
-from dynadb_async.failures import AttemptFailedError, ConditionFailedError
+from dynadb_async.connection.connection import Connection
+from dynadb_async.connection.failures import AttemptFailedError, ConditionFailedError
+from dynadb_async.connection.request import Request
+from dynadb_async.connection.ways import Ways
+from dynadb_async.connection.wire import Wire, decode
 from dynadb_async.item.layout import time_of_attribute
-from dynadb_async.request import Request
-from dynadb_async.wire import decode
+from dynadb_async.values.attribute_json import encoded
 from tests.engines import Engine
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, raw_server
 from tests.tables import AWS_SESSION, PATIENCE, Table, new_table
 
-PATHS = (True, "aiohttp", False)
+PATHS = (True, False)
 KEYS = {"region_name": "eu-central-1", "aws_access_key_id": "AKID", "aws_secret_access_key": "secret"}
 READ = {"TableName": "users", "Key": {"userId": {"S": "me"}}}
 ITEM = b'{"Item": {"userId": {"S": "me"}}}'
@@ -51,12 +51,12 @@ async def connection(session: aioboto3.Session | None = None, **client: Any) -> 
     try:
         yield made
     finally:
-        await made.client.close()
+        await made.ways.close()
 
 
 def connection_of(session: aioboto3.Session | None = None, **client: Any) -> Connection:
     """A connection that is to be closed."""
-    return Connection(SharedClient(session or AWS_SESSION, ClientConfig(**(PATIENCE | client))))
+    return Connection(Ways.of(session or AWS_SESSION, ClientConfig(**(PATIENCE | client))))
 
 
 async def call(over: Connection, operation: str = "GetItem", **parameters: Any) -> dict[str, Any]:
@@ -115,7 +115,7 @@ async def paths(table: Table) -> AsyncIterator[list[Connection]]:
     ways = [connection_of(fast_path=path, max_attempts=1, **table.engine.client_settings) for path in PATHS]
     yield ways
     for way in ways:
-        await way.client.close()
+        await way.ways.close()
 
 
 TEXT = st.text(max_size=8) | MANY(["", '"B"', '{"B": "AA=="}', "\u2028\x00\x7f", "\U0001f600", "\\ud800", "'\"\\"])
@@ -351,9 +351,14 @@ def test_what_is_no_attribute_value_is_told() -> None:
 # Which way is taken
 
 
+def is_fast(over: Connection, operation: str) -> bool:
+    """Whether *operation* would go the fast way."""
+    return isinstance(next(way for way in over.ways.all if way.takes(operation)), Wire)
+
+
 async def test_the_switch_decides(server: RawServer) -> None:
     """`fast_path=False` never goes the fast way; tables are the ordinary client's on each."""
-    for path, way in zip(PATHS, ("fast", "fast", "ordinary"), strict=True):
+    for path, way in zip(PATHS, ("fast", "ordinary"), strict=True):
         server.asked.clear()
         async with connection(endpoint_url=server.url, fast_path=path, max_attempts=1) as over:
             await call(over)
@@ -364,12 +369,10 @@ async def test_the_switch_decides(server: RawServer) -> None:
 
 async def test_the_real_service_is_reached_the_fast_way() -> None:
     """A client with a region and nothing else; it is not asked here."""
-    for path in (True, "aiohttp"):
-        async with connection(fast_path=path) as over:
-            await over.client.open()
-            assert over.client.wire is not None
-            assert all(over.client.wire.takes(operation) for operation in ("GetItem", "UpdateItem", "DeleteItem"))
-            assert not over.client.wire.takes("DescribeTable")
+    async with connection() as over:
+        await over.ways.open()
+        assert all(is_fast(over, operation) for operation in ("GetItem", "UpdateItem", "DeleteItem"))
+        assert not is_fast(over, "DescribeTable")
 
 
 @pytest.mark.parametrize(
@@ -391,8 +394,8 @@ async def test_the_real_service_is_reached_the_fast_way() -> None:
 async def test_options_that_only_the_sdk_follows_are_left_to_it(options: Mapping[str, Any]) -> None:
     """Each by itself."""
     async with connection(options=options) as over:
-        await over.client.open()
-        assert over.client.wire is None or not over.client.wire.takes("GetItem")
+        await over.ways.open()
+        assert not is_fast(over, "GetItem")
 
 
 async def test_a_path_in_the_endpoint_is_left_to_the_sdk(server: RawServer) -> None:
@@ -434,7 +437,7 @@ async def test_handlers_of_events_are_heard(server: RawServer, event: str) -> No
         assert (1, ["ordinary"]) == (len(heard), ways(server))
     async with connection(endpoint_url=server.url) as over:
         await call(over)
-        over.client.sdk.meta.events.register(name, functools.partial(handler))
+        over.ways.sdk.sdk.meta.events.register(name, functools.partial(handler))
         await call(over)
         assert (2, ["ordinary", "fast", "ordinary"]) == (len(heard), ways(server))
 
@@ -442,8 +445,8 @@ async def test_handlers_of_events_are_heard(server: RawServer, event: str) -> No
 async def test_a_handler_that_is_gone_is_forgotten(server: RawServer) -> None:
     """The fast way is taken again."""
     async with connection(endpoint_url=server.url) as over:
-        await over.client.open()
-        events = over.client.sdk.meta.events
+        await over.ways.open()
+        events = over.ways.sdk.sdk.meta.events
         events.register("before-call.dynamodb", print_nothing)
         await call(over)
         events.unregister("before-call.dynamodb", print_nothing)
@@ -469,8 +472,8 @@ async def test_other_services_handlers_are_no_matter(server: RawServer) -> None:
 async def test_a_patched_client_is_asked(server: RawServer) -> None:
     """A method that somebody put in the place of the SDK's, and the SDK's own stub."""
     async with connection(endpoint_url=server.url) as over:
-        await over.client.open()
-        client = over.client.sdk
+        await over.ways.open()
+        client = over.ways.sdk.sdk
 
         async def get_item(**_: Any) -> dict[str, Any]:
             return {"Item": {"patched": {"S": "yes"}}}
@@ -519,7 +522,7 @@ FIRST = {
     "wrapt": "import wrapt\nwrapt.wrap_function_wrapper(AioBaseClient, '_make_api_call', lambda f, *_: f())",
     "plain": "AioBaseClient._make_api_call = lambda *a: None",
 }
-ASK = "\nfrom dynadb_async.wire.endpoint import IS_THE_SDKS\nassert IS_THE_SDKS is {}"
+ASK = "\nfrom dynadb_async.connection.wire.endpoint import IS_THE_SDKS\nassert IS_THE_SDKS is {}"
 
 
 @pytest.mark.parametrize("how", [*FIRST, "nothing"])
@@ -545,15 +548,14 @@ async def test_motos_mocks_are_heard(server: RawServer, monkeypatch: pytest.Monk
 async def test_a_stepped_down_client_is_not_looked_through_again(server: RawServer) -> None:
     """Only when handlers have changed."""
     async with connection(endpoint_url=server.url) as over:
-        await over.client.open()
-        emitter = over.client.sdk.meta.events._emitter
+        await over.ways.open()
+        emitter = over.ways.sdk.sdk.meta.events._emitter
         emitter.register("before-call.dynamodb", print_nothing)
         await call(over)
         handlers = emitter._handlers
         emitter._handlers = None
 
-        assert over.client.wire is not None
-        assert not over.client.wire.takes("GetItem")
+        assert not is_fast(over, "GetItem")
         emitter._handlers = handlers
 
 
@@ -586,15 +588,6 @@ async def test_an_unusual_answer_without_a_retry_is_an_error(server: RawServer) 
     async with connection(endpoint_url=server.url, max_attempts=1) as over:
         assert "CorruptAnswer" == (await outcome(over))[2][1]
         assert json.loads(ITEM) == await call(over)
-
-
-async def test_aiohttp_understands_more(server: RawServer) -> None:
-    """No need to step down."""
-    server.script = chunked
-    async with connection(endpoint_url=server.url, fast_path="aiohttp") as over:
-        assert json.loads(ITEM) == await call(over)
-
-        assert ["fast"] == ways(server)
 
 
 # Credentials
@@ -662,7 +655,7 @@ async def test_credentials_that_do_not_come_cost_no_more_than_the_time(server: R
 
     settings = {"endpoint_url": server.url, "fast_path": path, "connect_timeout": 0.1, "read_timeout": 0.1}
     async with connection(refreshed_by(refresh), **(settings | WITHOUT_KEYS)) as over:
-        await over.client.open()
+        await over.ways.open()
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(RequestTimeoutError):

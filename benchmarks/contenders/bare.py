@@ -9,7 +9,7 @@ from attrs import define, field
 from botocore.credentials import Credentials
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, DynamoDbSerializer, TableConfig
-from dynadb_async.wire.signature import SignedRequest, Signer
+from dynadb_async.connection.wire.signature import SignedRequest, Signer
 
 
 @define

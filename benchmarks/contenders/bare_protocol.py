@@ -17,7 +17,7 @@ import orjson
 
 from benchmarks.contenders.bare import Requests, requests_of_adapter
 from benchmarks.driver import Turn
-from dynadb_async.wire.signature import CONTENT_TYPE, SignedRequest
+from dynadb_async.connection.wire.signature import CONTENT_TYPE, SignedRequest
 
 LENGTH = re.compile(rb"[Cc]ontent-[Ll]ength: ?(\d+)")
 

@@ -11,10 +11,10 @@ from typing import Any
 from benchmarks.driver import Turn
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, TableConfig
 
-PATHS: dict[str, Any] = {"protocol": True, "aiohttp": "aiohttp", "sdk": False}
+PATHS: dict[str, Any] = {"wire": True, "sdk": False}
 
 
-def adapter(endpoint: str, path: str = "protocol") -> AsyncDynamoDb:
+def adapter(endpoint: str, path: str = "wire") -> AsyncDynamoDb:
     """For the table behind *endpoint*. The rounds are to measure CPU time, so a busy machine must not end them."""
     client = ClientConfig(
         endpoint_url=endpoint, fast_path=PATHS[path], max_pool_connections=64, read_timeout=10, operation_timeout=20

@@ -20,8 +20,8 @@ from dynadb_async.item.layout import (
     time_of_value,
 )
 from dynadb_async.item.loading import Loaded
+from dynadb_async.item.merge import MISSING, Resolve, merge, same
 from dynadb_async.item.recent import recent_turns, write_of
-from dynadb_async.merge import MISSING, Resolve, merge, same
 
 
 def is_written(layout: Layout, current: Item, write: str) -> bool:

@@ -7,13 +7,13 @@ from typing import Any
 
 from dynadb_async.config import StoredHistory
 from dynadb_async.errors import UsageError
-from dynadb_async.instances import public_fields
 from dynadb_async.item.kept import attribute_with
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Element, Item, Layout, text_of_time
 from dynadb_async.item.loading import Loaded
-from dynadb_async.serializer import AttributeValue
-from dynadb_async.size import attribute_size, size_bound
 from dynadb_async.turn import Turn
+from dynadb_async.values.instances import public_fields
+from dynadb_async.values.serializer import AttributeValue
+from dynadb_async.values.size import attribute_size, size_bound
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from dynadb_async.attribute_json import encoded
 from dynadb_async.item.layout import Element, Layout
-from dynadb_async.serializer import AttributeValue, DynamoDbSerializer
+from dynadb_async.values.attribute_json import encoded
+from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer
 
 Kept = dict[str, tuple[bytes, bytes]]
 """By the member's name: the JSON of the Python value, and the JSON of its attribute value."""

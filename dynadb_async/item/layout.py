@@ -12,7 +12,7 @@ from attrs import Factory, field, frozen
 
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import InvalidUserIdError, MalformedItemError, SerializationError
-from dynadb_async.serializer import AttributeValue, DynamoDbSerializer, Serializer
+from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
 
 Item = dict[str, AttributeValue]
 Element = dict[str, Any]

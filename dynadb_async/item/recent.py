@@ -10,8 +10,8 @@ from typing import Any
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import MalformedItemError, SerializationError
 from dynadb_async.item.layout import Item, Layout
-from dynadb_async.serializer import AttributeValue
-from dynadb_async.size import attribute_size, size_bound
+from dynadb_async.values.serializer import AttributeValue
+from dynadb_async.values.size import attribute_size, size_bound
 
 WRITE, TURN, RESPONSE = "write", "turn", "response"
 

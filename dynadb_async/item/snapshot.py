@@ -11,10 +11,10 @@ from typing import Self
 
 from attrs import define
 
-from dynadb_async.attribute_json import decoded, encoded, parsed
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.recent import Entry, recent_turns, write_of
-from dynadb_async.serializer import AttributeValue
+from dynadb_async.values.attribute_json import decoded, encoded, parsed
+from dynadb_async.values.serializer import AttributeValue
 
 Part = tuple[Callable[[bytes], Item], bytes]
 """JSON, and how to read it."""

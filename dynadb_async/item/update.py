@@ -8,14 +8,14 @@ from typing import Any
 from attrs import define
 from orjson import Fragment
 
-from dynadb_async.attribute_json import encoded
+from dynadb_async.connection.request import Request, parameters_of
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.loading import Loaded
 from dynadb_async.item.recent import WRITE, Entry, recent_with, write_of
 from dynadb_async.item.snapshot import Snapshot
-from dynadb_async.request import Request, parameters_of
-from dynadb_async.size import attribute_size, size_bound
+from dynadb_async.values.attribute_json import encoded
+from dynadb_async.values.size import attribute_size, size_bound
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: an item's size, names included.
 LARGEST_ITEM = 400 * 1024

@@ -121,7 +121,6 @@ async def intent(turn: Turn[Any]) -> str:
 def configures() -> DynamoDbConfig:
     """Shorthands and whole settings are typed alike."""
     DynamoDbConfig("table", on_conflict=lambda path, loaded, ours, theirs: theirs)
-    DynamoDbConfig("table", on_conflict="ignore")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     history = StoredHistory(size=5, max_bytes=10_000, custom={"intent": intent})
     return DynamoDbConfig(
         TableConfig("table", ttl=TimeToLive(timedelta(days=30))),

@@ -4,12 +4,12 @@ import asyncio
 import ssl
 from collections import deque
 
-from dynadb_async.failures import UNREACHABLE, UNTRUSTED, AttemptFailedError
-from dynadb_async.wire.endpoint import Endpoint
-from dynadb_async.wire.exchange import HttpAnswer, Pace, end_abandoned
-from dynadb_async.wire.http_connection import Connection
-from dynadb_async.wire.places import Places
-from dynadb_async.wire.signature import CONTENT_TYPE, Scope, SignedRequest
+from dynadb_async.connection.failures import UNREACHABLE, UNTRUSTED, AttemptFailedError
+from dynadb_async.connection.wire.endpoint import Endpoint
+from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, end_abandoned
+from dynadb_async.connection.wire.http_connection import Connection
+from dynadb_async.connection.wire.places import Places
+from dynadb_async.connection.wire.signature import CONTENT_TYPE, Scope, SignedRequest
 
 
 class ProtocolTransport:

@@ -4,7 +4,7 @@ import random
 
 from attrs import define, field
 
-from dynadb_async.failures import Failure
+from dynadb_async.connection.failures import Failure
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 

@@ -3,40 +3,28 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import Any
 
 from attrs import define, field
-from botocore.exceptions import ClientError
 
-from dynadb_async.answers import Answer
-from dynadb_async.client import SharedClient
 from dynadb_async.config import ClientConfig
-from dynadb_async.failures import (
+from dynadb_async.connection.answers import Answer
+from dynadb_async.connection.failures import (
+    CONDITION_FAILED,
     NOT_BEGUN,
     AttemptFailedError,
     ConditionFailedError,
     error_of,
     failure_of,
 )
+from dynadb_async.connection.request import Request
+from dynadb_async.connection.retry import Attempts, RetryBudget
+from dynadb_async.connection.ways import Ways
 from dynadb_async.observer import Observer
-from dynadb_async.request import Request
-from dynadb_async.retry import Attempts, RetryBudget
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
-METHODS = {
-    "GetItem": "get_item",
-    "UpdateItem": "update_item",
-    "DeleteItem": "delete_item",
-    "DescribeTable": "describe_table",
-    "CreateTable": "create_table",
-    "DescribeTimeToLive": "describe_time_to_live",
-    "UpdateTimeToLive": "update_time_to_live",
-}
 ITEM_OPERATIONS = {"GetItem", "UpdateItem", "DeleteItem"}
 READS = {"GetItem", "DescribeTable", "DescribeTimeToLive"}
-
-CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 @define(eq=False)
@@ -45,19 +33,19 @@ class Connection:
     DynamoDB, as one event loop reaches it.
 
     Attributes:
-        client: What sends the requests.
+        ways: What sends the requests.
         observer: Hears of each request.
         budget: What retries are paid from, by all operations together.
     """
 
-    client: SharedClient
+    ways: Ways
     observer: Observer | None = None
     budget: RetryBudget = field(factory=RetryBudget, init=False)
 
     @property
     def config(self) -> ClientConfig:
         """The client's settings."""
-        return self.client.config
+        return self.ways.config
 
     async def call(self, request: Request, *, until: float) -> Answer:
         """
@@ -120,32 +108,18 @@ class Connection:
     def _asked(self, request: Request, until: float) -> Awaitable[Answer]:
         if asyncio.get_running_loop().time() >= until:
             raise AttemptFailedError(NOT_BEGUN)
-        client = self.client
-        if client.sdk is None:
-            return self._asked_once_open(request, until)
-        if client.wire is not None and client.wire.takes(request.operation):
-            return client.wire.call(request, until)
-        return self._ask_sdk(request, until)
+        for way in self.ways.all:
+            if way.takes(request.operation):
+                return way.call(request, until)
+        return self._asked_once_open(request, until)
 
     async def _asked_once_open(self, request: Request, until: float) -> Answer:
         limit = asyncio.timeout_at(until)
         try:
             async with limit:
-                await self.client.open()
+                await self.ways.open()
         except TimeoutError:
             if not limit.expired():
                 raise
             raise AttemptFailedError(NOT_BEGUN) from None
         return await self._asked(request, until)
-
-    async def _ask_sdk(self, request: Request, until: float) -> Answer:
-        limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
-        # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
-        try:
-            async with asyncio.timeout_at(min(limit, until)):
-                return Answer(await getattr(self.client.sdk, METHODS[request.operation])(**request.parameters))
-        except ClientError as error:
-            refused: dict[str, Any] = dict(error.response)
-            if refused["Error"].get("Code") == CONDITION_FAILED:
-                raise ConditionFailedError(refused.get("Item")) from None
-            raise

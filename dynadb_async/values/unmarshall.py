@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dynadb_async.errors import SerializationError
-from dynadb_async.numeral import number_from
+from dynadb_async.values.numeral import number_from
 
 UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, ArithmeticError)
 NO_ATTRIBUTE_VALUE = "this is no attribute value as DynamoDB has them, one type tag and what belongs to it; repair it"

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Any, Generic
 
 from dynadb_async.errors import VersionConflictError
-from dynadb_async.live import Live
-from dynadb_async.queue import Place
-from dynadb_async.time_left import TimeLeft
+from dynadb_async.running.live import Live
+from dynadb_async.running.queue import Place
+from dynadb_async.running.time_left import TimeLeft
 from dynadb_async.turn import Session, T, Turn
 
 MOST_RUNS = 5

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from dynadb_async.numeral import numeral_size
+from dynadb_async.values.numeral import numeral_size
 
 CONTAINER, MEMBER = 3, 1
 

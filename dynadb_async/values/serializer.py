@@ -13,9 +13,9 @@ from attrs import NOTHING, Factory, field, frozen
 
 from dynadb_async.config import MarshallConfig
 from dynadb_async.errors import SerializationError
-from dynadb_async.instances import public_fields, way_round
-from dynadb_async.numeral import decimal_numeral, fraction_numeral, whole_numeral
-from dynadb_async.unmarshall import unmarshalled
+from dynadb_async.values.instances import public_fields, way_round
+from dynadb_async.values.numeral import decimal_numeral, fraction_numeral, whole_numeral
+from dynadb_async.values.unmarshall import unmarshalled
 
 AttributeValue: TypeAlias = dict[str, Any]
 """As botocore has it: one type tag and its content, `{"S": "text"}`, `{"M": {"name": {...}}}`; binaries are bytes."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from attrs import define, frozen
 
-from dynadb_async.wire.signature import SignedRequest
+from dynadb_async.connection.wire.signature import SignedRequest
 
 
 @define

@@ -7,12 +7,12 @@ from typing import Any
 from attrs import define, frozen
 
 from dynadb_async import item as items
-from dynadb_async.connection import Connection
+from dynadb_async.connection.connection import Connection
+from dynadb_async.connection.failures import ConditionFailedError
+from dynadb_async.connection.request import Request
 from dynadb_async.errors import OutcomeUnknownError, RequestError, VersionConflictError
-from dynadb_async.failures import ConditionFailedError
 from dynadb_async.item import Item, Layout, Loaded, Snapshot
 from dynadb_async.item.recent import Entry, write_of
-from dynadb_async.request import Request
 from dynadb_async.turn import Session, Turn
 
 

@@ -1,9 +1,8 @@
-"""The ordinary aioboto3 client of one event loop: its settings, its opening and its end."""
+"""The ordinary aioboto3 client of one event loop: its settings, its opening, its answers and its end."""
 
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from typing import Any
 
@@ -11,108 +10,105 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from attrs import define, field
-from botocore.exceptions import NoRegionError
+from botocore.exceptions import ClientError, NoRegionError
 
-from dynadb_async.answers import check_sdk_answer
 from dynadb_async.config import ClientConfig
-from dynadb_async.errors import ConfigError, UsageError
-from dynadb_async.wire import Wire, wire_beside
-from dynadb_async.wire.over_aiohttp import abandon_session
+from dynadb_async.connection.answers import Answer, check_sdk_answer
+from dynadb_async.connection.failures import CONDITION_FAILED, ConditionFailedError
+from dynadb_async.connection.request import Request
+from dynadb_async.connection.sdk.abandoned import abandon_session
+from dynadb_async.errors import ConfigError
 
 USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
 LOCAL_SERVER = "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one"
+
+METHODS = {
+    "GetItem": "get_item",
+    "UpdateItem": "update_item",
+    "DeleteItem": "delete_item",
+    "DescribeTable": "describe_table",
+    "CreateTable": "create_table",
+    "DescribeTimeToLive": "describe_time_to_live",
+    "UpdateTimeToLive": "update_time_to_live",
+}
 
 
 @define(eq=False)
 class SharedClient:
     """
-    One client, made at its first use by the event loop that it belongs to, and closed with that loop.
+    One client, a way that takes every operation.
 
     Attributes:
         session: What clients are made from; it may be shared between loops, a client may not.
         config: The client's settings.
-        sdk: The ordinary client, once it is open.
-        wire: The fast path beside it, if there is one.
+        sdk: The client itself, once it is open.
     """
 
     session: aioboto3.Session
     config: ClientConfig
     sdk: Any = field(default=None, init=False)
-    wire: Wire | None = field(default=None, init=False)
-    _life: AsyncGenerator[Any] | None = field(default=None, init=False)
-    _is_closed: bool = field(default=False, init=False)
-    # A lock belongs to the loop that first waits for it, as everything here does.
-    _opening: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _context: Any = field(default=None, init=False)
 
-    async def open(self) -> None:
+    async def open(self) -> Any:
         """
-        Make the client, once for all who ask.
+        Make the client.
 
         Raises:
             ConfigError: There is no region, or there are no credentials.
-            UsageError: After `close()`.
         """
-        if self.sdk is None:
-            async with self._opening:
-                if self.sdk is None:
-                    await self._begin()
+        try:
+            context: Any = self.session.client("dynamodb", **self._settings())
+            client = await context.__aenter__()
+        except NoRegionError:
+            msg = f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}"
+            raise ConfigError(msg) from None
+        self._context = context
+        await self._check_credentials()
+        client.meta.events.register("before-parse.dynamodb", check_sdk_answer)
+        self.sdk = client
+        return client
 
-    async def _begin(self) -> None:
-        if not self._is_closed:
-            # Not a context manager: an event loop that ends closes the generators that were begun in it, and so the
-            # client with its connections, though nobody called `close`.
-            life = self._lifetime()
-            sdk, self.wire = await anext(life)
-            self._life, self.sdk = life, sdk
-        if self._is_closed:
-            # Perhaps only meanwhile; a retry, too, must not open anew what nobody would close.
-            await self.close()
-            msg = "closed while in use; close the adapter when no turn is open any more"
-            raise UsageError(msg)
+    def takes(self, operation: str) -> bool:
+        """See `Way`."""
+        return operation in METHODS
+
+    async def call(self, request: Request, until: float) -> Answer:
+        """See `Way`."""
+        limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
+        # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
+        try:
+            async with asyncio.timeout_at(min(limit, until)):
+                return Answer(await getattr(self.sdk, METHODS[request.operation])(**request.parameters))
+        except ClientError as error:
+            refused: dict[str, Any] = dict(error.response)
+            if refused["Error"].get("Code") == CONDITION_FAILED:
+                raise ConditionFailedError(refused.get("Item")) from None
+            raise
 
     async def close(self) -> None:
-        """Close the client, if there is one, and open none any more."""
-        self._is_closed = True
-        self.sdk, life, self._life = None, self._life, None
-        if life is not None:
-            await life.aclose()
+        """See `Way`."""
+        self.sdk, context, self._context = None, self._context, None
+        if context is not None:
+            await context.__aexit__(None, None, None)
 
     def abandon(self) -> None:
-        """Let go of the client of an event loop that was closed first: its end can't be awaited any more."""
-        client, wire = self.sdk, self.wire
-        self.sdk = self.wire = self._life = None
-        if wire is not None:
-            wire.abandon()
+        """See `Way`."""
+        client, self.sdk, self._context = self.sdk, None, None
         # No public way leads there. Where a release of the SDK keeps them elsewhere, Python's own warning remains.
         with contextlib.suppress(AttributeError):
             for session in client._endpoint.http_session._sessions.values():  # noqa: SLF001
                 abandon_session(session)
 
-    async def _lifetime(self) -> AsyncGenerator[Any]:
-        try:
-            context: Any = self.session.client("dynamodb", **self._settings())
-            async with context as client:
-                await self._check_credentials()
-                client.meta.events.register("before-parse.dynamodb", check_sdk_answer)
-                wire = await wire_beside(client, await self._credentials(), self.config)
-                try:
-                    yield client, wire
-                finally:
-                    if wire is not None:
-                        await wire.close()
-        except NoRegionError:
-            msg = f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}"
-            raise ConfigError(msg) from None
-
     async def _check_credentials(self) -> None:
-        if await self._credentials() is None:
+        if await self.credentials() is None:
             msg = (
                 "no credentials; set client.aws_access_key_id and client.aws_secret_access_key, the variables "
                 f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role; {LOCAL_SERVER}"
             )
             raise ConfigError(msg)
 
-    async def _credentials(self) -> Any:
+    async def credentials(self) -> Any:
+        """Where the client has its own from."""
         config = self.config
         if config.aws_access_key_id is not None:
             return AioCredentials(config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token)

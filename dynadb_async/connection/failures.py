@@ -29,6 +29,8 @@ from dynadb_async.errors import (
 
 SERVER_FAULT = 500
 
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
 TABLE_MISSING = "ResourceNotFoundException"
 ITEM_TOO_LARGE = "ItemTooLarge"
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from dynadb_async.failures import ALL_BUSY, AttemptFailedError
+from dynadb_async.connection.failures import ALL_BUSY, AttemptFailedError
 
 
 class Places:

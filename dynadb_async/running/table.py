@@ -8,7 +8,8 @@ from typing import Any
 from attrs import define, field
 
 from dynadb_async.config import OnDemand, TableConfig
-from dynadb_async.connection import Connection
+from dynadb_async.connection.connection import Connection
+from dynadb_async.connection.request import Request
 from dynadb_async.errors import (
     OutcomeUnknownError,
     RequestError,
@@ -17,7 +18,6 @@ from dynadb_async.errors import (
     TableNotReadyError,
     UsageError,
 )
-from dynadb_async.request import Request
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from attrs import NOTHING, fields_dict, frozen
 
+from dynadb_async.config.settings import Path, Setting, camel, settings_of
+from dynadb_async.config.validation import SettingError, nearest, shown
 from dynadb_async.errors import ConfigError
-from dynadb_async.settings import Path, Setting, camel, settings_of
-from dynadb_async.validation import SettingError, nearest, shown
 
 C = TypeVar("C")
 

@@ -10,8 +10,8 @@ from typing import Any, Self
 import aioboto3
 from attrs import define, field
 
-from dynadb_async.client import SharedClient
-from dynadb_async.connection import Connection
+from dynadb_async.connection.connection import Connection
+from dynadb_async.connection.ways import Ways
 from dynadb_async.errors import (
     OutcomeUnknownError,
     TableNotFoundError,
@@ -19,10 +19,10 @@ from dynadb_async.errors import (
 )
 from dynadb_async.item import Item, Layout, checked_turn_id
 from dynadb_async.observer import Observer
-from dynadb_async.queue import Queue
-from dynadb_async.store import Store
-from dynadb_async.table import Table
-from dynadb_async.time_left import TimeLeft
+from dynadb_async.running.queue import Queue
+from dynadb_async.running.store import Store
+from dynadb_async.running.table import Table
+from dynadb_async.running.time_left import TimeLeft
 from dynadb_async.turn import Session, Turn
 
 
@@ -91,7 +91,7 @@ class Live:
     ) -> Self:
         """In the running event loop."""
         config = layout.config
-        connection = Connection(SharedClient(session, config.client), observer)
+        connection = Connection(Ways.of(session, config.client), observer)
         table = Table(config.table, connection)
         return cls(
             loop=asyncio.get_running_loop(),
@@ -109,7 +109,7 @@ class Live:
         client = self.connection.config
         await self.work.ended(client.queue_timeout + 2 * client.operation_timeout)
         await self.table.close()
-        await self.connection.client.close()
+        await self.connection.ways.close()
 
     def under_way(self, name: str) -> AbstractContextManager[None]:
         """To be entered while the piece of work called *name* is done."""

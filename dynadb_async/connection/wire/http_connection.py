@@ -10,9 +10,9 @@ import select
 from collections.abc import Callable
 from typing import Any, cast
 
-from dynadb_async.failures import BROKEN_OFF, LATE, UNREACHABLE, AttemptFailedError
-from dynadb_async.wire.exchange import HttpAnswer, UnusualAnswerError
-from dynadb_async.wire.head import Head
+from dynadb_async.connection.failures import BROKEN_OFF, LATE, UNREACHABLE, AttemptFailedError
+from dynadb_async.connection.wire.exchange import HttpAnswer, UnusualAnswerError
+from dynadb_async.connection.wire.head import Head
 
 LARGEST_HEAD = 32 * 1024
 FIRST_BUFFER = 16 * 1024

@@ -7,8 +7,8 @@ from typing import Any, Literal, Self
 
 from attrs import field, frozen
 
-from dynadb_async import structure, validation
-from dynadb_async.validation import a_bool, an_int, copied, one_of, seconds, text
+from dynadb_async.config import structure, validation
+from dynadb_async.config.validation import a_bool, an_int, copied, one_of, seconds, text
 
 ConflictResolver = Callable[[str, Any, Any, Any], Any]
 """`(path, loaded, ours, theirs) -> value`: decides what a merge can't."""
@@ -85,7 +85,7 @@ class ClientConfig:
         operation_timeout: Seconds, of an operation with all its attempts.
         max_attempts: Of an operation; one that fails at once, rather than by waiting in vain, counts half.
         queue_timeout: Seconds that a turn waits for another turn of the same user.
-        fast_path: Item operations go around botocore's machinery for each call; "aiohttp" leaves HTTP to aiohttp.
+        fast_path: Item operations go around botocore's machinery for each call.
         options: Any other field of `botocore.config.Config`.
     """
 
@@ -103,7 +103,7 @@ class ClientConfig:
     queue_timeout: float = field(default=1, validator=seconds)
     max_attempts: int = field(default=5, validator=an_int(1))
     max_pool_connections: int = field(default=50, validator=an_int(1))
-    fast_path: bool | Literal["aiohttp"] = field(default=True, validator=validation.fast_path)
+    fast_path: bool = field(default=True, validator=a_bool)
     options: Mapping[str, Any] = field(
         factory=dict, converter=copied, validator=validation.client_options, repr=False, hash=False
     )

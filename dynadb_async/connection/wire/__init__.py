@@ -11,23 +11,28 @@ from typing import Any
 
 from aiobotocore.credentials import AioCredentials
 
-from dynadb_async.answers import Answer, check_checksum, check_shape
-from dynadb_async.attribute_json import decoded
 from dynadb_async.config import ClientConfig
-from dynadb_async.failures import CORRUPT, NOT_BEGUN, AttemptFailedError, ConditionFailedError, failure_of_answer
-from dynadb_async.request import Request
-from dynadb_async.wire.endpoint import Endpoint, Watch, is_plain_client, verify_of
-from dynadb_async.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
-from dynadb_async.wire.over_aiohttp import AiohttpTransport
-from dynadb_async.wire.over_protocol import ProtocolTransport
-from dynadb_async.wire.signature import Credentials, Signer
+from dynadb_async.connection.answers import Answer, check_checksum, check_shape
+from dynadb_async.connection.failures import (
+    CONDITION_FAILED,
+    CORRUPT,
+    NOT_BEGUN,
+    AttemptFailedError,
+    ConditionFailedError,
+    failure_of_answer,
+)
+from dynadb_async.connection.request import Request
+from dynadb_async.connection.wire.endpoint import Endpoint, Watch, is_plain_client, verify_of
+from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
+from dynadb_async.connection.wire.over_protocol import ProtocolTransport
+from dynadb_async.connection.wire.signature import Credentials, Signer
+from dynadb_async.values.attribute_json import decoded
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
 OK = 200
 EMPTY = b"{}"
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
-CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 async def wire_beside(client: Any, credentials: Any, config: ClientConfig) -> "Wire | None":
@@ -45,7 +50,7 @@ async def wire_beside(client: Any, credentials: Any, config: ClientConfig) -> "W
     pace = Pace(config.connect_timeout, config.read_timeout, config.max_pool_connections)
     # Marked, so that the server's log tells which way a request came.
     agent = f"{meta.config.user_agent} md/wire"
-    transport = (AiohttpTransport if config.fast_path == "aiohttp" else ProtocolTransport)(endpoint, pace, agent)
+    transport = ProtocolTransport(endpoint, pace, agent)
     return Wire(client, credentials, Signer(meta.region_name, endpoint.netloc), transport)
 
 

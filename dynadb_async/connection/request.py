@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from attrs import define
 
-from dynadb_async.attribute_json import decoded, encoded
+from dynadb_async.values.attribute_json import decoded, encoded
 
 
 @define(eq=False, repr=False)

@@ -140,7 +140,6 @@ def _is_url(value: object) -> bool:
 
 a_bool: Validator = expected("a bool (true or false)", lambda value: isinstance(value, bool))
 a_bool_or_none: Validator = expected("a bool or None", lambda value: value is None or isinstance(value, bool))
-fast_path: Validator = expected("true, false or 'aiohttp'", lambda value: isinstance(value, bool) or value == "aiohttp")
 seconds: Validator = expected("seconds > 0 as an int or a float", _is_seconds)
 duration: Validator = expected(
     f"a timedelta > 0 of at most {LONGEST_DURATION.days} days",

@@ -4,7 +4,7 @@ import json
 import zlib
 from typing import Any, NamedTuple
 
-from dynadb_async.failures import CORRUPT, AttemptFailedError
+from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 
 OK = 200
 

@@ -2,7 +2,7 @@
 
 import re
 
-from dynadb_async.wire.exchange import UnusualAnswerError
+from dynadb_async.connection.wire.exchange import UnusualAnswerError
 
 # One pass that reads what is needed and refuses all else: a second field, or any other, that says where the answer
 # ends is nobody's honest answer. Possessive, so that what does not fit is refused without going back.

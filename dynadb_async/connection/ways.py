@@ -1,0 +1,89 @@
+"""The ways to an answer that the settings allow, opened once for an event loop, and closed with it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import aioboto3
+from attrs import define, field
+
+from dynadb_async.config import ClientConfig
+from dynadb_async.connection.sdk.client import SharedClient
+from dynadb_async.connection.way import Way
+from dynadb_async.connection.wire import wire_beside
+from dynadb_async.errors import UsageError
+
+
+@define(eq=False)
+class Ways:
+    """
+    The ways of one event loop, the best first; the last takes every operation.
+
+    Attributes:
+        config: The client's settings.
+        sdk: The ordinary client.
+        all: The ways, once they are open.
+    """
+
+    config: ClientConfig
+    sdk: SharedClient
+    all: tuple[Way, ...] = field(default=(), init=False)
+    _life: AsyncGenerator[tuple[Way, ...]] | None = field(default=None, init=False)
+    _is_closed: bool = field(default=False, init=False)
+    # A lock belongs to the loop that first waits for it, as everything here does.
+    _opening: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+
+    @classmethod
+    def of(cls, session: aioboto3.Session, config: ClientConfig) -> "Ways":
+        """What *config* allows; nothing is opened yet."""
+        return cls(config, SharedClient(session, config))
+
+    async def open(self) -> None:
+        """
+        Open them, once for all who ask.
+
+        Raises:
+            ConfigError: There is no region, or there are no credentials.
+            UsageError: After `close()`.
+        """
+        if not self.all:
+            async with self._opening:
+                if not self.all:
+                    await self._begin()
+
+    async def _begin(self) -> None:
+        if not self._is_closed:
+            # Not a context manager: an event loop that ends closes the generators that were begun in it, and so the
+            # ways with their connections, though nobody called `close`.
+            life = self._lifetime()
+            ways = await anext(life)
+            self._life, self.all = life, ways
+        if self._is_closed:
+            # Perhaps only meanwhile; a retry, too, must not open anew what nobody would close.
+            await self.close()
+            msg = "closed while in use; close the adapter when no turn is open any more"
+            raise UsageError(msg)
+
+    async def _lifetime(self) -> AsyncGenerator[tuple[Way, ...]]:
+        ways: tuple[Way, ...] = (self.sdk,)
+        try:
+            client = await self.sdk.open()
+            wire = await wire_beside(client, await self.sdk.credentials(), self.config)
+            if wire is not None:
+                ways = (wire, self.sdk)
+            yield ways
+        finally:
+            for way in ways:
+                await way.close()
+
+    async def close(self) -> None:
+        """Close them, and open none any more."""
+        self._is_closed = True
+        self.all, life, self._life = (), self._life, None
+        if life is not None:
+            await life.aclose()
+
+    def abandon(self) -> None:
+        """Let go of those of an event loop that was closed first."""
+        ways, self.all, self._life = self.all, (), None
+        for way in ways:
+            way.abandon()
