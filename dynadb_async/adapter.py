@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Generic, Self, overload
-
-import aioboto3
+from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from dynadb_async.config import DynamoDbConfig
+from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.errors import UsageError
 from dynadb_async.item import Layout
 from dynadb_async.observer import Observer
@@ -17,6 +16,9 @@ from dynadb_async.running.block import TurnBlock, handled
 from dynadb_async.running.live import Live
 from dynadb_async.turn import Session, T, Turn
 from dynadb_async.values.serializer import DynamoDbSerializer, Serializer
+
+if TYPE_CHECKING:
+    import aioboto3
 
 
 def utc_now() -> datetime:
@@ -52,7 +54,7 @@ class AsyncDynamoDb(Generic[T]):
         config: DynamoDbConfig | str,
         *,
         serializer: Serializer | None = None,
-        aws_session: aioboto3.Session | None = None,
+        aws_session: "aioboto3.Session | None" = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None: ...
     @overload
@@ -62,7 +64,7 @@ class AsyncDynamoDb(Generic[T]):
         *,
         user_data: Callable[[dict[str, Any]], T],
         serializer: Serializer | None = None,
-        aws_session: aioboto3.Session | None = None,
+        aws_session: "aioboto3.Session | None" = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None: ...
     def __init__(
@@ -71,14 +73,14 @@ class AsyncDynamoDb(Generic[T]):
         *,
         user_data: Callable[[dict[str, Any]], Any] = dict,
         serializer: Serializer | None = None,
-        aws_session: aioboto3.Session | None = None,
+        aws_session: "aioboto3.Session | None" = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """See the class."""
         self.config: DynamoDbConfig = DynamoDbConfig(table=config) if isinstance(config, str) else config
         serializer = DynamoDbSerializer(self.config.marshall) if serializer is None else serializer
         self._layout = Layout(config=self.config, serializer=serializer, user_data=user_data)
-        self._session = aioboto3.Session() if aws_session is None else aws_session
+        self._session = SharedSession(aws_session)
         self._clock = clock
         self.observer: Observer | None = None
         self._live: Live | None = None
@@ -107,7 +109,7 @@ class AsyncDynamoDb(Generic[T]):
         live = self._running()
         if self.config.enabled:
             with live.work:
-                await live.connection.ways.open()
+                await live.connection.open()
                 await live.table.ensure()
 
     async def close(self) -> None:

@@ -30,8 +30,9 @@ from dynadb_async import (
     TableNotFoundError,
     ThrottledError,
 )
-from dynadb_async.connection.failures import Failure, error_of, failure_of
+from dynadb_async.connection.failures import Failure, error_of
 from dynadb_async.connection.retry import TOKENS, Attempts, RetryBudget
+from dynadb_async.connection.sdk.failures import failure_of
 
 WORDS = "secret words of a person"
 URL = f"http://127.0.0.1/{WORDS}"

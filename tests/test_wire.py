@@ -29,6 +29,7 @@ from dynadb_async import ClientConfig, DynaDbError, RequestTimeoutError, Seriali
 from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.failures import AttemptFailedError, ConditionFailedError
 from dynadb_async.connection.request import Request
+from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.ways import Ways
 from dynadb_async.connection.wire import Wire, decode
 from dynadb_async.item.layout import time_of_attribute
@@ -56,7 +57,7 @@ async def connection(session: aioboto3.Session | None = None, **client: Any) -> 
 
 def connection_of(session: aioboto3.Session | None = None, **client: Any) -> Connection:
     """A connection that is to be closed."""
-    return Connection(Ways.of(session or AWS_SESSION, ClientConfig(**(PATIENCE | client))))
+    return Connection(Ways.of(SharedSession(session or AWS_SESSION), ClientConfig(**(PATIENCE | client))))
 
 
 async def call(over: Connection, operation: str = "GetItem", **parameters: Any) -> dict[str, Any]:
@@ -437,7 +438,7 @@ async def test_handlers_of_events_are_heard(server: RawServer, event: str) -> No
         assert (1, ["ordinary"]) == (len(heard), ways(server))
     async with connection(endpoint_url=server.url) as over:
         await call(over)
-        over.ways.sdk.sdk.meta.events.register(name, functools.partial(handler))
+        (await over.ways.sdk.opened()).sdk.meta.events.register(name, functools.partial(handler))
         await call(over)
         assert (2, ["ordinary", "fast", "ordinary"]) == (len(heard), ways(server))
 
@@ -446,7 +447,7 @@ async def test_a_handler_that_is_gone_is_forgotten(server: RawServer) -> None:
     """The fast way is taken again."""
     async with connection(endpoint_url=server.url) as over:
         await over.ways.open()
-        events = over.ways.sdk.sdk.meta.events
+        events = (await over.ways.sdk.opened()).sdk.meta.events
         events.register("before-call.dynamodb", print_nothing)
         await call(over)
         events.unregister("before-call.dynamodb", print_nothing)
@@ -473,7 +474,7 @@ async def test_a_patched_client_is_asked(server: RawServer) -> None:
     """A method that somebody put in the place of the SDK's, and the SDK's own stub."""
     async with connection(endpoint_url=server.url) as over:
         await over.ways.open()
-        client = over.ways.sdk.sdk
+        client = (await over.ways.sdk.opened()).sdk
 
         async def get_item(**_: Any) -> dict[str, Any]:
             return {"Item": {"patched": {"S": "yes"}}}
@@ -522,7 +523,7 @@ FIRST = {
     "wrapt": "import wrapt\nwrapt.wrap_function_wrapper(AioBaseClient, '_make_api_call', lambda f, *_: f())",
     "plain": "AioBaseClient._make_api_call = lambda *a: None",
 }
-ASK = "\nfrom dynadb_async.connection.wire.endpoint import IS_THE_SDKS\nassert IS_THE_SDKS is {}"
+ASK = "\nfrom dynadb_async.connection.sdk.plain_client import IS_THE_SDKS\nassert IS_THE_SDKS is {}"
 
 
 @pytest.mark.parametrize("how", [*FIRST, "nothing"])
@@ -549,7 +550,7 @@ async def test_a_stepped_down_client_is_not_looked_through_again(server: RawServ
     """Only when handlers have changed."""
     async with connection(endpoint_url=server.url) as over:
         await over.ways.open()
-        emitter = over.ways.sdk.sdk.meta.events._emitter
+        emitter = (await over.ways.sdk.opened()).sdk.meta.events._emitter
         emitter.register("before-call.dynamodb", print_nothing)
         await call(over)
         handlers = emitter._handlers

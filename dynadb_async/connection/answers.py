@@ -1,6 +1,5 @@
 """Whether an answer is DynamoDB's and undamaged: checksum, JSON and shape. The SDK checks none of them."""
 
-import json
 import zlib
 from typing import Any, NamedTuple
 
@@ -62,21 +61,3 @@ def _is_item(item: Any) -> bool:
     if type(item) is not dict:
         return False
     return len([1 for value in item.values() if type(value) is dict and len(value) == 1]) == len(item)
-
-
-def check_sdk_answer(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
-    """
-    As a handler of the SDK's `before-parse` event: it sees the body before anybody believes it, or stumbles over it.
-
-    Raises:
-        AttemptFailedError: It is not DynamoDB's, or damaged.
-    """
-    body = response_dict["body"]
-    check_checksum(response_dict["headers"].get("x-amz-crc32"), body)
-    if response_dict["status_code"] != OK:
-        return
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        raise AttemptFailedError(CORRUPT) from None
-    check_shape(operation_model.name, answer)

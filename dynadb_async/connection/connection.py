@@ -14,7 +14,6 @@ from dynadb_async.connection.failures import (
     AttemptFailedError,
     ConditionFailedError,
     error_of,
-    failure_of,
 )
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.retry import Attempts, RetryBudget
@@ -47,6 +46,22 @@ class Connection:
         """The client's settings."""
         return self.ways.config
 
+    async def open(self) -> None:
+        """
+        Open the ways, before the first request has to.
+
+        Raises:
+            ConfigError: There is no region, or there are no credentials.
+            RequestError: The SDK refused.
+        """
+        try:
+            await self.ways.open()
+        except AttemptFailedError as error:
+            failure = error.failure
+        else:
+            return
+        raise error_of(failure, "open", "", may_have_happened=False)
+
     async def call(self, request: Request, *, until: float) -> Answer:
         """
         DynamoDB's answer to *request*.
@@ -63,10 +78,8 @@ class Connection:
         while True:
             try:
                 answer = await self._attempt(request, until)
-            except Exception as error:
-                failure = failure_of(error)
-                if failure is None:
-                    raise
+            except AttemptFailedError as error:
+                failure = error.failure
                 # What a user sees is raised outside of this handler, for the SDK's own text may show what was sent.
             else:
                 if attempts is None:
@@ -97,9 +110,8 @@ class Connection:
         except ConditionFailedError:
             code = CONDITION_FAILED
             raise
-        except Exception as error:
-            failure = failure_of(error)
-            code = code if failure is None else failure.code
+        except AttemptFailedError as error:
+            code = error.failure.code
             raise
         finally:
             observer.attempted(request.operation, code, units)

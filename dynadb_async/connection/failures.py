@@ -1,21 +1,9 @@
-"""What an exception of the SDK means: whether to try again, whether the write may have happened, what to say."""
+"""Why an attempt failed: whether to try again, whether the write may have happened, what to say."""
 
 from collections.abc import Mapping
-from socket import gaierror
 from typing import Any
 
-from aiohttp import ClientConnectorError
 from attrs import evolve, frozen
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own
-    CredentialRetrievalError,
-    HTTPClientError,
-    NoAuthTokenError,
-    NoCredentialsError,
-)
-from botocore.parsers import ResponseParserError
 
 from dynadb_async.errors import (
     DynaDbError,
@@ -82,7 +70,7 @@ class Failure:
 
 
 class AttemptFailedError(Exception):
-    """Raised by our own transport and checks, caught by `connection`: never seen by a user."""
+    """Raised by each way to an answer, caught by `connection`: never seen by a user."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.code)
@@ -124,42 +112,6 @@ NO_CREDENTIALS = Failure(
     is_retryable=False,
     may_have_happened=False,
 )
-
-
-def failure_of(error: Exception) -> Failure | None:
-    """What the SDK's *error* means; None if it is not the SDK's, but a bug to be seen as it is."""
-    match error:
-        case AttemptFailedError():
-            return error.failure
-        case ClientError():
-            return failure_of_answer(error.response)
-        case NoCredentialsError() | CredentialRetrievalError() | NoAuthTokenError():
-            return NO_CREDENTIALS
-        case TimeoutError():
-            return LATE
-        case ResponseParserError():
-            return CORRUPT
-        case HTTPClientError() | ConnectionError():
-            return _failure_of_connection(error)
-        case BotoCoreError():
-            kind = type(error).__name__
-            return Failure(code=kind, advice="the AWS SDK refused", is_retryable=False, may_have_happened=False)
-        case _:
-            return None
-
-
-def _failure_of_connection(error: BotoCoreError) -> Failure:
-    # The names of botocore's exceptions: a connection that never stood sent nothing.
-    match type(error).__name__:
-        # The SDK has this name for a reset in the midst of an answer, too.
-        case "EndpointConnectionError" if not isinstance(error.kwargs.get("error"), ClientConnectorError | gaierror):
-            return BROKEN_OFF
-        case "EndpointConnectionError" | "ConnectTimeoutError" | "ProxyConnectionError" | "SSLError":
-            return UNREACHABLE
-        case "ReadTimeoutError":
-            return LATE
-        case _:
-            return BROKEN_OFF
 
 
 def failure_of_answer(answer: Mapping[str, Any]) -> Failure:

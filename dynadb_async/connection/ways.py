@@ -1,15 +1,15 @@
 """The ways to an answer that the settings allow, opened once for an event loop, and closed with it."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
-import aioboto3
 from attrs import define, field
 
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.sdk.client import SharedClient
+from dynadb_async.connection.sdk.session import SharedSession
+from dynadb_async.connection.shared import CLOSED, Shared
 from dynadb_async.connection.way import Way
-from dynadb_async.connection.wire import wire_beside
+from dynadb_async.connection.wire import opened_wire
 from dynadb_async.errors import UsageError
 
 
@@ -29,12 +29,15 @@ class Ways:
     all: tuple[Way, ...] = field(default=(), init=False)
     _life: AsyncGenerator[tuple[Way, ...]] | None = field(default=None, init=False)
     _is_closed: bool = field(default=False, init=False)
-    # A lock belongs to the loop that first waits for it, as everything here does.
-    _opening: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _opening: Shared[None] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Nothing is opened yet."""
+        self._opening = Shared(self._open, "dynadb_async.open")
 
     @classmethod
-    def of(cls, session: aioboto3.Session, config: ClientConfig) -> "Ways":
-        """What *config* allows; nothing is opened yet."""
+    def of(cls, session: SharedSession, config: ClientConfig) -> "Ways":
+        """What *config* allows."""
         return cls(config, SharedClient(session, config))
 
     async def open(self) -> None:
@@ -43,14 +46,13 @@ class Ways:
 
         Raises:
             ConfigError: There is no region, or there are no credentials.
+            AttemptFailedError: The SDK refused.
             UsageError: After `close()`.
         """
         if not self.all:
-            async with self._opening:
-                if not self.all:
-                    await self._begin()
+            await self._opening.result()
 
-    async def _begin(self) -> None:
+    async def _open(self) -> None:
         if not self._is_closed:
             # Not a context manager: an event loop that ends closes the generators that were begun in it, and so the
             # ways with their connections, though nobody called `close`.
@@ -59,17 +61,16 @@ class Ways:
             self._life, self.all = life, ways
         if self._is_closed:
             # Perhaps only meanwhile; a retry, too, must not open anew what nobody would close.
-            await self.close()
-            msg = "closed while in use; close the adapter when no turn is open any more"
-            raise UsageError(msg)
+            await self._end()
+            raise UsageError(CLOSED)
 
     async def _lifetime(self) -> AsyncGenerator[tuple[Way, ...]]:
         ways: tuple[Way, ...] = (self.sdk,)
         try:
-            client = await self.sdk.open()
-            wire = await wire_beside(client, await self.sdk.credentials(), self.config)
-            if wire is not None:
-                ways = (wire, self.sdk)
+            client = await self.sdk.opened()
+            plain = client.plain() if self.config.fast_path else None
+            if plain is not None:
+                ways = (await opened_wire(plain, self.config, client.watch()), self.sdk)
             yield ways
         finally:
             for way in ways:
@@ -78,6 +79,10 @@ class Ways:
     async def close(self) -> None:
         """Close them, and open none any more."""
         self._is_closed = True
+        await self._opening.close()
+        await self._end()
+
+    async def _end(self) -> None:
         self.all, life, self._life = (), self._life, None
         if life is not None:
             await life.aclose()

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Self
 
-import aioboto3
 from attrs import define, field
 
 from dynadb_async.connection.connection import Connection
+from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.ways import Ways
 from dynadb_async.errors import (
     OutcomeUnknownError,
@@ -87,7 +87,7 @@ class Live:
 
     @classmethod
     def begin(
-        cls, layout: Layout, session: aioboto3.Session, clock: Callable[[], datetime], observer: Observer | None
+        cls, layout: Layout, session: SharedSession, clock: Callable[[], datetime], observer: Observer | None
     ) -> Self:
         """In the running event loop."""
         config = layout.config

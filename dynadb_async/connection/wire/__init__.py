@@ -1,67 +1,62 @@
 """
 The fast path: an item operation without botocore's per-call machinery.
 
-The ordinary client stays the owner of settings, credentials, endpoint and TLS. Whenever there is something about it
-that only it can do (a proxy, tracing instrumentation, an event handler, a patched method), it is asked instead.
+Whenever there is something about the ordinary client that only it can do (tracing instrumentation, an event handler, a
+patched method), it is asked instead.
 """
 
 import asyncio
 import logging
-from typing import Any
-
-from aiobotocore.credentials import AioCredentials
+from typing import Any, Protocol
 
 from dynadb_async.config import ClientConfig
-from dynadb_async.connection.answers import Answer, check_checksum, check_shape
+from dynadb_async.connection.answers import OK, Answer, check_checksum, check_shape
 from dynadb_async.connection.failures import (
     CONDITION_FAILED,
     CORRUPT,
-    NOT_BEGUN,
     AttemptFailedError,
     ConditionFailedError,
     failure_of_answer,
 )
+from dynadb_async.connection.keys import Keys, RenewedKeys
+from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
-from dynadb_async.connection.wire.endpoint import Endpoint, Watch, is_plain_client, verify_of
+from dynadb_async.connection.wire.endpoint import Endpoint
 from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
-from dynadb_async.connection.wire.signature import Credentials, Signer
+from dynadb_async.connection.wire.signature import Signer
 from dynadb_async.values.attribute_json import decoded
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
-OK = 200
 EMPTY = b"{}"
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
 
 
-async def wire_beside(client: Any, credentials: Any, config: ClientConfig) -> "Wire | None":
-    """The fast path beside *client*, if there is nothing about it that only it can do."""
-    try:
-        if not config.fast_path or not is_plain_client(client):
-            return None
-        verify = verify_of(client)
-    except AttributeError:
-        # A release of the SDK that keeps its settings elsewhere.
-        return None
-    meta = client.meta
+class Watch(Protocol):
+    """Whether the ordinary client still is as the SDK made it."""
+
+    def is_untouched(self) -> bool:
+        """Asked before each operation."""
+        ...
+
+
+async def opened_wire(plain: Plain, config: ClientConfig, watch: Watch) -> "Wire":
+    """The fast path that goes by *plain*."""
     # In a thread: with TLS it reads the certificates of all authorities.
-    endpoint = await asyncio.to_thread(Endpoint.of, meta.endpoint_url, verify)
+    endpoint = await asyncio.to_thread(Endpoint.of, plain.endpoint_url, plain.verify)
     pace = Pace(config.connect_timeout, config.read_timeout, config.max_pool_connections)
     # Marked, so that the server's log tells which way a request came.
-    agent = f"{meta.config.user_agent} md/wire"
-    transport = ProtocolTransport(endpoint, pace, agent)
-    return Wire(client, credentials, Signer(meta.region_name, endpoint.netloc), transport)
+    transport = ProtocolTransport(endpoint, pace, f"{plain.user_agent} md/wire")
+    return Wire(plain.keys, Signer(plain.region_name, endpoint.netloc), transport, watch)
 
 
 class Wire:
-    """Item operations of one client, over a transport of our own."""
+    """Item operations over a transport of our own."""
 
-    def __init__(self, client: Any, credentials: Any, signer: Signer, transport: Transport) -> None:
-        self._watch = Watch(client)
-        self._credentials = credentials
-        # All that refresh themselves are of other classes.
-        self._lasting: Credentials | None = credentials if type(credentials) is AioCredentials else None
+    def __init__(self, keys: Keys | RenewedKeys, signer: Signer, transport: Transport, watch: Watch) -> None:
+        self._watch = watch
+        self._keys = keys
         self._signer = signer
         self._transport = transport
         self._is_understood = True
@@ -79,7 +74,8 @@ class Wire:
             ConditionFailedError: With the item that is there instead.
         """
         operation, body = request.operation, request.body
-        credentials = self._lasting or await self._frozen_credentials(until)
+        keys = self._keys
+        credentials = keys if isinstance(keys, Keys) else await keys.now(until)
         signed = self._signer.signed(credentials, TARGETS[operation], body)
         try:
             answer = await self._transport.exchange(signed, until)
@@ -95,15 +91,6 @@ class Wire:
             # What has the right checksum is DynamoDB's, or in its form.
             check_shape(operation, members)
         return Answer(members, answer.body)
-
-    async def _frozen_credentials(self, until: float) -> Credentials:
-        try:
-            # They are fetched now and then, over the network.
-            async with asyncio.timeout_at(until):
-                frozen: Credentials = await self._credentials.get_frozen_credentials()
-        except TimeoutError:
-            raise AttemptFailedError(NOT_BEGUN) from None
-        return frozen
 
     def abandon(self) -> None:
         """Let go of the connections of an event loop that was closed first."""

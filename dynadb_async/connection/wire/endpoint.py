@@ -1,65 +1,13 @@
-"""The endpoint as an ordinary client has it, and whether there is anything about that client that only it can do."""
+"""The endpoint: where connections go, and how a server is recognised."""
 
+import os
 import ssl
-from types import FunctionType
-from typing import Any
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiobotocore.client
-from aiobotocore.client import AioBaseClient
-from aiobotocore.httpsession import AIOHTTPSession
 from attrs import frozen
-from botocore.httpsession import create_urllib3_context, get_cert_path
-from botocore.utils import get_environ_proxies
-
-
-def _is_the_sdks(function: Any) -> bool:
-    """Tracing instrumentation puts its own in a function's place, perhaps before we are imported, and with its name."""
-    while type(function) is FunctionType and function.__globals__["__name__"].startswith(("botocore.", "aiobotocore.")):
-        inner = getattr(function, "__wrapped__", None)
-        if inner is None:
-            return function.__globals__ is vars(aiobotocore.client)
-        function = inner
-    return False
-
-
-MAKE_API_CALL: Any = AioBaseClient._make_api_call  # noqa: SLF001
-IS_THE_SDKS = _is_the_sdks(MAKE_API_CALL)
-
-EVENTS = (
-    "provide-client-params",
-    "before-parameter-build",
-    "before-endpoint-resolution",
-    "before-call",
-    "request-created",
-    "choose-signer",
-    "before-sign",
-    "before-send",
-    "response-received",
-    "needs-retry",
-    "after-call",
-    "after-call-error",
-)
-OPERATIONS = ("GetItem", "UpdateItem", "DeleteItem")
-METHODS = frozenset(("get_item", "update_item", "delete_item", "_make_api_call"))
-
-# Handlers that an ordinary client has. The SDK has others, which answer by themselves (its stub) or change the
-# endpoint (its discovery): those, and all that we do not know, are left to it.
-KNOWN_HANDLERS = ("handlers.", "signers.", "useragent.", "retryhandler.", "retries.")
-KNOWN = ("dynadb_async.", *(f"{package}.{part}" for package in ("botocore", "aiobotocore") for part in KNOWN_HANDLERS))
-KNOWN_BY_NAME = ("block_endpoint_discovery_required_operations",)
-
-# Options of the SDK's that change what is sent, or how, in ways that only the SDK follows.
-FOLLOWED_BY_THE_SDK_ONLY = (
-    "proxies",
-    "proxies_config",
-    "client_cert",
-    "use_dualstack_endpoint",
-    "use_fips_endpoint",
-    "tcp_keepalive",
-    "user_agent_extra",
-    "user_agent_appid",
-)
 
 
 @frozen
@@ -95,78 +43,33 @@ class Endpoint:
 
 
 def _tls_context(verify: bool | str | None) -> ssl.SSLContext:  # noqa: FBT001 - the SDK's own
-    # The SDK's own context and bundle, so that both ways trust the same servers.
-    context: ssl.SSLContext = create_urllib3_context()
+    # As the SDK makes its own, so that both ways trust the same servers.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
+    context.post_handshake_auth = True
+    if "SSLKEYLOGFILE" in os.environ and not sys.flags.ignore_environment:
+        context.keylog_filename = os.environ["SSLKEYLOGFILE"]
     if verify is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     else:
-        context.check_hostname = True
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(get_cert_path(True if verify is None else verify))
+        context.load_verify_locations(verify if isinstance(verify, str) else usual_authorities())
     return context
 
 
-def is_plain_client(client: Any) -> bool:
-    """Whether a new client has nothing about it that a plain signed POST over a direct connection leaves out."""
-    meta, parts = client.meta, urlsplit(client.meta.endpoint_url)
-    config = meta.config
-    return (
-        isinstance(client, AioBaseClient)
-        and config.signature_version == "v4"
-        and getattr(config, "account_id_endpoint_mode", None) != "required"
-        and parts.scheme in ("http", "https")
-        and parts.path in ("", "/")
-        and not parts.query
-        and not get_environ_proxies(meta.endpoint_url)
-        and not any(getattr(config, name, None) for name in FOLLOWED_BY_THE_SDK_ONLY)
-        and not set(getattr(config, "connector_args", None) or ()) - {"keepalive_timeout"}
-        and getattr(config, "http_session_cls", AIOHTTPSession) is AIOHTTPSession
-        and IS_THE_SDKS
-    )
+def usual_authorities() -> str:
+    """
+    The file of CA certificates that the SDK takes without a setting: certifi's, else its own.
 
-
-def verify_of(client: Any) -> bool | str | None:
-    """How *client* verifies servers, its setting, `AWS_CA_BUNDLE` and the configuration file considered."""
-    verify: bool | str | None = client._endpoint.http_session._verify  # noqa: SLF001
-    return verify
-
-
-class Watch:
-    """Whether a client still is as the SDK made it: nothing patched, nobody else listening to its events."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._attributes = client.__dict__
-        self._kind = type(client)
-        # Internals of the SDK: where they are missing, the ordinary client is used.
-        self._emitter: Any = getattr(client.meta.events, "_emitter", None)
-        self._seen: Any = None
-        self._is_heard = True
-
-    def is_untouched(self) -> bool:
-        """Cheap enough to be asked before each operation: a registration replaces the emitter's cache."""
-        cache = getattr(self._emitter, "_lookup_cache", None)
-        if cache is not self._seen:
-            self._seen, self._is_heard = cache, self._has_foreign_handlers()
-        if self._is_heard:
-            return False
-        return self._kind._make_api_call is MAKE_API_CALL and METHODS.isdisjoint(self._attributes)  # noqa: SLF001
-
-    def _has_foreign_handlers(self) -> bool:
-        try:
-            handlers = [
-                handler
-                for event in EVENTS
-                for operation in OPERATIONS
-                for handler in self._emitter._handlers.prefix_search(f"{event}.dynamodb.{operation}")  # noqa: SLF001
-            ]
-        except AttributeError:
-            return True
-        return not all(_is_known(handler) for handler in handlers)
-
-
-def _is_known(handler: Any) -> bool:
-    handler = getattr(handler, "func", handler)  # a functools.partial
-    module = getattr(handler, "__module__", None) or type(handler).__module__
-    return f"{module}.".startswith(KNOWN) or getattr(handler, "__name__", "") in KNOWN_BY_NAME
+    Raises:
+        FileNotFoundError: There is neither.
+    """
+    try:
+        from certifi import where  # noqa: PLC0415 - only TLS needs it, and not each environment has it
+    except ImportError:
+        # Found without importing it.
+        spec = find_spec("botocore")
+        for folder in (spec and spec.submodule_search_locations) or ():
+            return str(Path(folder) / "cacert.pem")
+        raise FileNotFoundError from None
+    return where()

@@ -7,33 +7,16 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import time
 from hashlib import sha256
 from hmac import HMAC
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from attrs import define
+
+from dynadb_async.connection.keys import Credentials
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
-
-
-class Credentials(Protocol):
-    """Botocore's credentials, frozen at one moment."""
-
-    @property
-    def access_key(self) -> str:
-        """The access key id."""
-        ...
-
-    @property
-    def secret_key(self) -> str:
-        """The secret access key."""
-        ...
-
-    @property
-    def token(self) -> str | None:
-        """The session token of temporary credentials."""
-        ...
 
 
 @define(eq=False, repr=False)

@@ -1,0 +1,90 @@
+"""What an exception of the SDK means, in our own words: the only place that knows them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import gaierror
+
+from aiohttp import ClientConnectorError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoAuthTokenError,
+    NoCredentialsError,
+)
+from botocore.parsers import ResponseParserError
+
+from dynadb_async.connection.failures import (
+    BROKEN_OFF,
+    CONDITION_FAILED,
+    CORRUPT,
+    LATE,
+    NO_CREDENTIALS,
+    UNREACHABLE,
+    AttemptFailedError,
+    ConditionFailedError,
+    Failure,
+    failure_of_answer,
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """
+    What the SDK raises within, in our words; anything else is a bug, to be seen as it is.
+
+    Raises:
+        AttemptFailedError: There was no answer, or it was an error.
+        ConditionFailedError: With the item that is there instead.
+    """
+    try:
+        yield
+    except Exception as error:
+        failed = failed_of(error)
+        if failed is None:
+            raise
+        raise failed from None
+
+
+def failed_of(error: Exception) -> AttemptFailedError | ConditionFailedError | None:
+    """What to raise instead of *error*; None if it stays as it is."""
+    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == CONDITION_FAILED:
+        return ConditionFailedError(error.response.get("Item"))
+    failure = failure_of(error)
+    return None if failure is None else AttemptFailedError(failure)
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """What the SDK's *error* means; None if it is not the SDK's, but a bug to be seen as it is."""
+    match error:
+        case ClientError():
+            return failure_of_answer(error.response)
+        case NoCredentialsError() | CredentialRetrievalError() | NoAuthTokenError():
+            return NO_CREDENTIALS
+        case TimeoutError():
+            return LATE
+        case ResponseParserError():
+            return CORRUPT
+        case HTTPClientError() | ConnectionError():
+            return _failure_of_connection(error)
+        case BotoCoreError():
+            kind = type(error).__name__
+            return Failure(code=kind, advice="the AWS SDK refused", is_retryable=False, may_have_happened=False)
+        case _:
+            return None
+
+
+def _failure_of_connection(error: BotoCoreError) -> Failure:
+    # The names of botocore's exceptions: a connection that never stood sent nothing.
+    match type(error).__name__:
+        # The SDK has this name for a reset in the midst of an answer, too.
+        case "EndpointConnectionError" if not isinstance(error.kwargs.get("error"), ClientConnectorError | gaierror):
+            return BROKEN_OFF
+        case "EndpointConnectionError" | "ConnectTimeoutError" | "ProxyConnectionError" | "SSLError":
+            return UNREACHABLE
+        case "ReadTimeoutError":
+            return LATE
+        case _:
+            return BROKEN_OFF

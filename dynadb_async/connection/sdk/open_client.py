@@ -1,0 +1,143 @@
+"""The ordinary aioboto3 client: its settings, its opening, its answers and its end."""
+
+import asyncio
+import contextlib
+import os
+from importlib.metadata import version
+from typing import Any, Self
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentials
+from attrs import frozen
+from botocore.exceptions import NoRegionError
+
+from dynadb_async.config import ClientConfig
+from dynadb_async.connection.answers import Answer
+from dynadb_async.connection.plain import Plain
+from dynadb_async.connection.request import Request
+from dynadb_async.connection.sdk.abandoned import abandon_session
+from dynadb_async.connection.sdk.answers import check_sdk_answer
+from dynadb_async.connection.sdk.failures import translated
+from dynadb_async.connection.sdk.plain_client import Watch, plain_of
+from dynadb_async.errors import ConfigError
+
+USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
+LOCAL_SERVER = "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one"
+
+METHODS = {
+    "GetItem": "get_item",
+    "UpdateItem": "update_item",
+    "DeleteItem": "delete_item",
+    "DescribeTable": "describe_table",
+    "CreateTable": "create_table",
+    "DescribeTimeToLive": "describe_time_to_live",
+    "UpdateTimeToLive": "update_time_to_live",
+}
+
+
+@frozen(eq=False)
+class OpenClient:
+    """
+    A client that is open.
+
+    Attributes:
+        config: Its settings.
+        sdk: The client itself.
+        credentials: The SDK's own object, which may renew itself.
+    """
+
+    config: ClientConfig
+    sdk: Any
+    credentials: Any
+    _context: Any
+
+    @classmethod
+    async def open(cls, session: aioboto3.Session, config: ClientConfig) -> Self:
+        """
+        Make one.
+
+        Raises:
+            ConfigError: There is no region, or there are no credentials.
+            AttemptFailedError: The SDK refused.
+        """
+        with translated():
+            context: Any = session.client("dynamodb", **_settings(session, config))
+            client = await _entered(context)
+            try:
+                credentials = await _credentials(session, config)
+            except BaseException:
+                await context.__aexit__(None, None, None)
+                raise
+        client.meta.events.register("before-parse.dynamodb", check_sdk_answer)
+        return cls(config, client, credentials, context)
+
+    async def call(self, request: Request, until: float) -> Answer:
+        """See `Way`."""
+        limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
+        # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
+        with translated():
+            async with asyncio.timeout_at(min(limit, until)):
+                return Answer(await getattr(self.sdk, METHODS[request.operation])(**request.parameters))
+
+    def plain(self) -> Plain | None:
+        """What the wire has to know to answer in its place; None if only the client itself can."""
+        return plain_of(self.sdk, self.credentials)
+
+    def watch(self) -> Watch:
+        """Whether it stays so."""
+        return Watch(self.sdk)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._context.__aexit__(None, None, None)
+
+    def abandon(self) -> None:
+        """Let go of the sockets: their event loop was closed."""
+        # No public way leads there. Where a release of the SDK keeps them elsewhere, Python's own warning remains.
+        with contextlib.suppress(AttributeError):
+            for session in self.sdk._endpoint.http_session._sessions.values():  # noqa: SLF001
+                abandon_session(session)
+
+
+async def _entered(context: Any) -> Any:
+    try:
+        return await context.__aenter__()
+    except NoRegionError:
+        msg = f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}"
+        raise ConfigError(msg) from None
+
+
+async def _credentials(session: Any, config: ClientConfig) -> Any:
+    # *session* is typed as boto3's own, whose method is no coroutine.
+    if config.aws_access_key_id is not None:
+        return AioCredentials(config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token)
+    credentials = await session.get_credentials()
+    if credentials is None:
+        msg = (
+            "no credentials; set client.aws_access_key_id and client.aws_secret_access_key, the variables "
+            f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role; {LOCAL_SERVER}"
+        )
+        raise ConfigError(msg)
+    return credentials
+
+
+def _settings(session: aioboto3.Session, config: ClientConfig) -> dict[str, Any]:
+    names = ("region_name", "endpoint_url", "use_ssl", "verify", "api_version")
+    secrets = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    given = {name: getattr(config, name) for name in names + secrets if getattr(config, name) is not None}
+    options: dict[str, Any] = {
+        "connect_timeout": config.connect_timeout,
+        "read_timeout": config.read_timeout,
+        "max_pool_connections": config.max_pool_connections,
+        # One attempt: the SDK's own retries know nothing of the time that is left.
+        "retries": {"mode": "legacy", "total_max_attempts": 1},
+        # What it would find has been refused with a clearer message, or is ours; its texts hold values.
+        "parameter_validation": False,
+        # Its own is put together anew for each request, at a tenth of the request's cost.
+        "user_agent": USER_AGENT,
+    }
+    # The SDK reads AWS_DEFAULT_REGION only; its siblings in other languages, and Lambda, set this one.
+    if "region_name" not in given and session.region_name is None and "AWS_REGION" in os.environ:
+        given["region_name"] = os.environ["AWS_REGION"]
+    return {**given, "config": AioConfig(**(options | dict(config.options)))}

@@ -1,0 +1,34 @@
+"""The one aioboto3 session of an adapter."""
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    import aioboto3
+
+
+@define(eq=False)
+class SharedSession:
+    """
+    What clients are made from, for all event loops: a client belongs to one, a session does not.
+
+    Attributes:
+        given: The user's own; without one, it is made when it is first needed.
+    """
+
+    given: "aioboto3.Session | None" = None
+    _made: "aioboto3.Session | None" = field(default=None, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
+
+    def session(self) -> "aioboto3.Session":
+        """The session. It takes a moment, as the SDK is imported: not for an event loop's thread."""
+        if self.given is not None:
+            return self.given
+        import aioboto3  # noqa: PLC0415 - here and not before
+
+        with self._lock:
+            if self._made is None:
+                self._made = aioboto3.Session()
+            return self._made
