@@ -23,12 +23,26 @@ BENCH = .engines/bench
 # Without them their tests are skipped, or errors where DYNADB_TEST_ENGINES=all.
 TRY_ENGINES = test "$$DYNADB_TEST_ENGINES" = moto || $(MAKE) -s engines || echo "Going on without these servers."
 
+# Most tests wait, for a server or for a time-out: more of them at once than there are cores. One worker takes neighbours,
+# which share what their module set up; who is through takes over from who is not.
+WORKERS ?= 4
+PYTEST = -m pytest $(if $(findstring no:xdist,$(ARGS)),,-n $(WORKERS) --dist worksteal)
+# What an event loop can make a difference to.
+ON_A_LOOP = $(addprefix tests/test_,contract.py transport.py wire.py faults.py lifecycle.py queue.py)
+LOOP_ARGS = $(or $(ARGS),$(ON_A_LOOP))
+# A Python that is asked for by name: the one on PATH, else pyenv's.
+NAMED_PYTHON = $(shell for path in $(PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PYTHON:python%=%).*/bin/python; do \
+	$$path -c 'import ensurepip, venv' 2>/dev/null && { echo $$path; break; }; done)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types engines reliability newest bench constraints clean
+.PHONY: help demo test test-uvloop test-debug test-python lint format types engines reliability newest bench constraints clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo 'ARGS="tests/test_x.py -k name" goes to pytest; with WORKERS=0 all is one process, for a debugger.'
+	@echo 'DYNADB_TEST_SIZE=large: long histories, much that Hypothesis thinks of. DYNADB_TEST_ENGINES=moto: no other server.'
 
 demo: $(READY) ## Start a local DynamoDB and two webhooks, and watch users talk to them
 	@$(PY) -m examples.demo
@@ -36,9 +50,23 @@ demo: $(READY) ## Start a local DynamoDB and two webhooks, and watch users talk 
 test: $(READY) ## Run the tests with coverage; ARGS="tests/test_x.py -k name" runs some, without the floor
 	@$(TRY_ENGINES)
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest $(ARGS)
+	@$(PY) -m coverage run $(PYTEST) $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report $(if $(ARGS),--fail-under=0)
+
+test-uvloop: $(READY) ## Run the tests of what an event loop can make a difference to on uvloop
+	@$(TRY_ENGINES)
+	@DYNADB_TEST_LOOP=uvloop $(PY) $(PYTEST) $(LOOP_ARGS)
+
+test-debug: $(READY) ## Run the contract and lifecycle tests in Python's development mode, with asyncio watching itself
+	@$(TRY_ENGINES)
+	@PYTHONDEVMODE=1 PYTHONASYNCIODEBUG=1 $(PY) -X dev $(PYTEST) $(or $(ARGS),tests/test_contract.py tests/test_lifecycle.py)
+
+test-python: ## Run the tests on another Python: make test-python PYTHON=python3.13
+	@test -n "$(NAMED_PYTHON)" || { echo "$(PYTHON) is missing, on PATH and in pyenv: install it, with its venv module."; exit 1; }
+	@$(MAKE) -s VENV=.venv-$(notdir $(PYTHON)) PYTHON=$(NAMED_PYTHON) .venv-$(notdir $(PYTHON))/ready
+	@$(TRY_ENGINES)
+	@.venv-$(notdir $(PYTHON))/bin/python $(PYTEST) $(ARGS)
 
 lint: $(READY) ## Check style and formatting
 	@$(PY) -m ruff check .
@@ -72,7 +100,7 @@ newest: $(READY) ## Run the contract tests with the newest aiobotocore, which ai
 	@.venv-newest/bin/python $(PIP_INSTALL) --upgrade aiobotocore boto3
 	@.venv-newest/bin/python -m pip list --disable-pip-version-check | grep -E '^(aioboto3|aiobotocore|aiohttp|boto3|botocore) '
 	@$(TRY_ENGINES)
-	@.venv-newest/bin/python -m pytest tests/test_contract.py $(ARGS)
+	@.venv-newest/bin/python $(PYTEST) tests/test_contract.py $(ARGS)
 
 bench: $(BENCH)/ready ## Measure what a turn costs, here and elsewhere (10 minutes), into docs/; ARGS=--quick looks only
 	@$(TRY_ENGINES)
@@ -95,7 +123,7 @@ constraints: ## Write constraints.txt anew: the newest releases that fit togethe
 	@touch $(READY)
 
 clean: ## Remove everything that the other targets made
-	@rm -rf $(VENV) .venv-newest .engines .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@rm -rf $(VENV) .venv-* .engines .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # From nothing each time, so that what a file no longer names is gone.

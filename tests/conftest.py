@@ -1,8 +1,9 @@
 """What every test can ask for: an engine, a table name, a plain client; and a machine without AWS settings."""
 
+import asyncio
 import os
+import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 from uuid import uuid4
 
@@ -11,11 +12,19 @@ from hypothesis import settings
 
 from tests import engines
 from tests.engines import Engine
+from tests.shared import LentEngines, OwnEngines
+from tests.sizes import IS_LARGE
 
 # In CI a red run must mean that the change broke it; at a desk every run looks somewhere new.
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if "CI" in os.environ else "desk")
+
+# DYNADB_TEST_LOOP=uvloop runs all that this process does on it; the tests' own servers, too.
+IS_UVLOOP = os.environ.get("DYNADB_TEST_LOOP") == "uvloop"
+
+ENGINES: pytest.StashKey[OwnEngines | LentEngines] = pytest.StashKey()
+LENT: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,11 +39,55 @@ def _machine_without_aws() -> Iterator[None]:
         yield
 
 
-def _running(engine: AbstractContextManager[Engine]) -> Iterator[Engine]:
+def pytest_configure(config: pytest.Config) -> None:
+    """Where this process gets its engines from: a worker of a parallel run borrows them."""
+    lent = getattr(config, "workerinput", {}).get("engines")
+    config.stash[ENGINES] = LentEngines(**lent) if lent else OwnEngines()
+    if IS_UVLOOP:
+        _take_uvloop()
+
+
+def _take_uvloop() -> None:
+    """Each event loop that is made from now on is uvloop's, in whichever way it is made."""
+    import uvloop  # noqa: PLC0415 - only where it was asked for
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # policies go in Python 3.16
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+def pytest_report_header() -> str:
+    """What a run was made with."""
+    loop = "uvloop" if IS_UVLOOP else "asyncio"
+    return f"event loop: {loop}, size: {'large' if IS_LARGE else 'small'}, engines: {engines.WANTED or 'as found'}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the engines are."""
+    if LENT not in node.config.stash:
+        node.config.stash[LENT] = node.config.stash[ENGINES].lend()
+    node.workerinput["engines"] = node.config.stash[LENT]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what this process started."""
+    config.stash[ENGINES].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The workers of a parallel run compare the names of their tests, so none may hold an address in memory."""
+    for item in items:
+        if " at 0x" in item.name:
+            raise pytest.UsageError(f"{item.nodeid} has another name in each process: give its parameters ids")
+        for mark in item.iter_markers("asyncio_only") if IS_UVLOOP else ():
+            item.add_marker(pytest.mark.skip(reason=f"not on uvloop: {mark.args[0]}"))
+
+
+def _running(request: pytest.FixtureRequest, name: str) -> Engine:
     """The engine, or a skip that says why there is none; an error where DYNADB_TEST_ENGINES=all."""
     try:
-        with engine as running:
-            yield running
+        return request.config.stash[ENGINES].engine(name)
     except engines.EngineMissingError as missing:
         if engines.WANTED == "all":
             raise
@@ -42,27 +95,27 @@ def _running(engine: AbstractContextManager[Engine]) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[Engine]:
+def moto(request: pytest.FixtureRequest) -> Engine:
     """A moto server."""
-    yield from _running(engines.moto())
+    return _running(request, "moto")
 
 
 @pytest.fixture(scope="session")
-def dynamodb_local() -> Iterator[Engine]:
+def dynamodb_local(request: pytest.FixtureRequest) -> Engine:
     """DynamoDB Local."""
-    yield from _running(engines.dynamodb_local())
+    return _running(request, "dynamodb-local")
 
 
 @pytest.fixture(scope="session")
-def dynalite() -> Iterator[Engine]:
+def dynalite(request: pytest.FixtureRequest) -> Engine:
     """A dynalite whose tables are there at once."""
-    yield from _running(engines.dynalite())
+    return _running(request, "dynalite")
 
 
 @pytest.fixture(scope="session")
-def slow_dynalite() -> Iterator[Engine]:
+def slow_dynalite(request: pytest.FixtureRequest) -> Engine:
     """A dynalite whose tables are CREATING and DELETING for one second."""
-    yield from _running(engines.dynalite(create_ms=1000, delete_ms=1000))
+    return _running(request, "slow-dynalite")
 
 
 @pytest.fixture(scope="session", params=["moto", "dynamodb-local", "dynalite"])

@@ -1,5 +1,4 @@
 import asyncio
-import os
 import subprocess
 import sys
 from typing import Any
@@ -9,11 +8,13 @@ from attrs import evolve
 
 from tests.checker import Acknowledged, Histories, Trial, run_trial, violations
 from tests.engines import Engine
+from tests.sizes import of_size
 
-# DYNADB_TEST_TRIALS=100 runs a hundred for each engine and way; the seeds go on, so that each is another one.
-TRIALS = range(int(os.environ.get("DYNADB_TEST_TRIALS", "1")))
+# For each engine and way; the seeds go on, so that each is another one.
+TRIALS = range(of_size(1, large=10))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", TRIALS)
 @pytest.mark.parametrize("engine", ["moto", "dynamodb-local"], indirect=True)
 async def test_history(engine: Engine, table_name: str, client_options: dict[str, Any], seed: int) -> None:

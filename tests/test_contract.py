@@ -31,6 +31,7 @@ from dynadb_async import (
 )
 from examples.json_serializer import JsonSerializer
 from tests.engines import Engine
+from tests.names import shown
 from tests.tables import Clock, Table, new_table
 
 ALL_STORED = StoredElements(session=True, history=True)
@@ -255,7 +256,7 @@ async def test_delete_is_idempotent_and_complete(db: AsyncDynamoDb[Any], table: 
     assert (await db.load(user_id)).user.is_new
 
 
-@pytest.mark.parametrize("on_conflict", ["merge", "raise", "overwrite", lambda *_: 1], ids=str)
+@pytest.mark.parametrize("on_conflict", ["merge", "raise", "overwrite", lambda *_: 1], ids=shown)
 async def test_a_stale_save_does_not_bring_a_deleted_user_back(
     db: AsyncDynamoDb[Any], table: Table, serializer: Serializer, user_id: str, on_conflict: Any
 ) -> None:
@@ -991,7 +992,7 @@ async def test_the_json_serializer_takes_a_table_over(table: Table, user_id: str
     assert set((table.item(user_id) or {})["user"]) == {"S"}
 
 
-@pytest.mark.parametrize("value", [b"x", {1}, Decimal(1), float("nan"), "\ud83d", {7: "x"}, object()], ids=repr)
+@pytest.mark.parametrize("value", [b"x", {1}, Decimal(1), float("nan"), "\ud83d", {7: "x"}, object()], ids=shown)
 def test_the_json_serializer_says_where_it_has_no_form(value: Any) -> None:
     """In the same words as the default one."""
     with pytest.raises(SerializationError) as caught:

@@ -20,6 +20,8 @@ from tests.test_state_machine import World, run_examples, world
 # A fixture of both.
 __all__ = ["world"]
 
+pytestmark = pytest.mark.long
+
 ALWAYS = "(attribute_exists(#key) OR attribute_not_exists(#key))"
 EXISTS = "attribute_exists(#key)"
 MOST_TRIALS = 8

@@ -13,6 +13,7 @@ from dynadb_async import AsyncDynamoDb, UsageError
 from dynadb_async.running.queue import Queue
 from tests.engines import Engine
 from tests.sessions import adapter_on, visit
+from tests.sizes import of_size
 
 LONG = 30.0
 
@@ -229,7 +230,8 @@ def stories(draw: st.DrawFn) -> list[tuple[str, int, int, int | None]]:
 
 
 @given(stories())
-@settings(max_examples=100)
+@pytest.mark.long
+@settings(max_examples=of_size(100, large=2_000))
 def test_cancelled_at_any_point(story: list[tuple[str, int, int, int | None]]) -> None:
     """Two turns of one user never overlap, each that is not cancelled gets its place, and nothing is left behind."""
     queue, holders, served = Queue(LONG), Counter[str](), set[int]()

@@ -27,6 +27,8 @@ from dynadb_async.errors import SerializationError
 from dynadb_async.values.instances import public_fields
 from dynadb_async.values.serializer import LEVELS, DynamoDbSerializer
 from dynadb_async.values.size import attribute_size
+from tests.names import shown
+from tests.sizes import of_size
 
 PLAIN = DynamoDbSerializer()
 STRICT = DynamoDbSerializer(MarshallConfig(remove_undefined_values=False, convert_class_instance_to_map=False))
@@ -186,28 +188,32 @@ class Hidden:
 
 
 @given(elements)
-@settings(max_examples=1000, deadline=None)
+@pytest.mark.long
+@settings(max_examples=of_size(200, large=5_000))
 def test_serializes_as_boto3_does(element: Any) -> None:
     """Every value that boto3 takes becomes what boto3 makes of it, numbers compared as numbers."""
     assert comparable(TypeSerializer().serialize(for_boto3(element))) == comparable(PLAIN.serialize(element))
 
 
 @given(elements)
-@settings(max_examples=1000, deadline=None)
+@pytest.mark.long
+@settings(max_examples=of_size(200, large=5_000))
 def test_reads_back_what_it_wrote(element: Any) -> None:
     """What is read is what was written, equal and of the same type, numbers of whichever type being equal."""
     assert typed(element) == typed(PLAIN.deserialize(PLAIN.serialize(element)))
 
 
 @given(wholes | fractions.filter(bool))
-@settings(max_examples=500)
+@pytest.mark.long
+@settings(max_examples=of_size(200, large=5_000))
 def test_ints_and_floats_keep_their_type(number: float) -> None:
     """An int comes back as an int and a float as a float."""
     assert (type(number), number) == (type(back := PLAIN.deserialize(PLAIN.serialize(number))), back)
 
 
 @given(elements)
-@settings(max_examples=500, deadline=None)
+@pytest.mark.long
+@settings(max_examples=of_size(200, large=5_000))
 def test_reads_what_boto3_wrote(element: Any) -> None:
     """What boto3 stores is read as boto3 reads it, and reading leaves the attribute value as it was."""
     stored = TypeSerializer().serialize(for_boto3(element))
@@ -279,7 +285,7 @@ def without_wrapper(value: Any) -> Any:
         (Slotted(), {"M": {"shown": {"N": "1"}}}),
         (OneSlot(), {"M": {"shown": {"N": "1"}, "more": {"N": "3"}}}),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_form(value: Any, expected: dict[str, Any]) -> None:
     """Each kind of value has the form that the reference or the documentation gives it."""
@@ -291,7 +297,7 @@ def test_equal_numbers_are_one_member() -> None:
     assert PLAIN.deserialize(PLAIN.serialize({0.1, Decimal("0.10")})) == {0.1}
 
 
-@pytest.mark.parametrize("empty", ["", b"", bytearray(), set(), frozenset()], ids=repr)
+@pytest.mark.parametrize("empty", ["", b"", bytearray(), set(), frozenset()], ids=shown)
 def test_empty_values_become_null_on_request(empty: Any) -> None:
     """`convert_empty_values` stores NULL for an empty text, binary or set, and leaves full ones alone."""
     assert {"M": {"a": {"NULL": True}}} == EMPTY_AS_NULL.serialize({"a": empty})
@@ -411,7 +417,7 @@ def test_refusal_names_the_place(value: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [(NOTHING, "remove_undefined"), ({NOTHING}, "remove_undefined"), (Pet("Rex"), "convert_class_instance_to_map")],
-    ids=repr,
+    ids=shown,
 )
 def test_options_refuse(value: Any, says: str) -> None:
     """Undefined values and class instances are refused where the options say so, with the option's name."""
@@ -488,7 +494,7 @@ def test_too_deep_is_not_circular() -> None:
         None,
         "S",
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_unknown_shape_names_the_place(stored: Any) -> None:
     """What is no attribute value is one clear error, at the root as well as inside of maps and lists."""
@@ -540,7 +546,7 @@ def test_reading_never_ends_the_stack() -> None:
         ({"N": "1" * 38}, 20),
         ({"N": "1e125"}, 2),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_size(value: dict[str, Any], size: int) -> None:
     """The sizes that DynamoDB Local 3.3 was seen to count at its limit of 409,600 bytes."""

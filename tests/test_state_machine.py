@@ -1,7 +1,6 @@
 """Turns of one user, overlapping in every way that Hypothesis can think of, against a model that is a plain dict."""
 
 import asyncio
-import os
 from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -23,13 +22,13 @@ from dynadb_async import (
     TimeToLive,
     Turn,
     VersionConflictError,
-    retry,
 )
+from dynadb_async.connection import retry
 from tests.engines import Engine
 from tests.proxy import Fault, FaultProxy, no_fault, script
+from tests.sizes import of_size
 
-# DYNADB_TEST_TRIALS=100 lets Hypothesis think of a hundred times as many.
-EXAMPLES = 20 * int(os.environ.get("DYNADB_TEST_TRIALS", "1"))
+EXAMPLES = of_size(20, large=400)
 
 LIFE = timedelta(days=1)
 MOST_ATTEMPTS = 4
@@ -295,6 +294,7 @@ def run_examples(world: World, examples: int, **options: Any) -> None:
     )
 
 
+@pytest.mark.long
 def test_one_user(world: World) -> None:
     """Whatever overlaps, nothing is lost, doubled or brought back, and each turn is told the truth."""
     run_examples(world, EXAMPLES)

@@ -1,5 +1,6 @@
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +26,28 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("ready", flush=True)
 time.sleep(30)
 """
+
+
+STRICT_CLIENT = """
+import asyncio
+from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig
+from dynadb_async.testing import local_server
+
+async def main(server):
+    async with AsyncDynamoDb(DynamoDbConfig("users", client=ClientConfig(**server.client, fast_path=False))) as db:
+        async with db.turn("user-1") as turn:
+            turn.user.data["visits"] = 1
+        print((await db.load("user-1")).user.data["visits"])
+
+with local_server() as server:
+    asyncio.run(main(server))
+"""
+
+
+def address(endpoint_url: str) -> tuple[str, int]:
+    """Host and port."""
+    host, _, port = endpoint_url.removeprefix("http://").partition(":")
+    return host, int(port)
 
 
 def tables(endpoint_url: str) -> list[str]:
@@ -85,6 +108,31 @@ def test_it_listens_on_loopback_only() -> None:
     with local_server() as server:
         assert answers(server.endpoint_url)
         assert not answers(server.endpoint_url.replace("127.0.0.1", "127.0.0.2"))
+
+
+@pytest.mark.parametrize("target", ["ListTables", "NoSuchOperation"])
+def test_it_sends_each_header_once(target: str) -> None:
+    """Strict clients refuse an answer with two `Server` headers, be it good or bad news."""
+    with local_server() as server, socket.create_connection(address(server.endpoint_url), timeout=5) as client:
+        client.sendall(
+            f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nX-Amz-Target: DynamoDB_20120810.{target}\r\n"
+            "Content-Type: application/x-amz-json-1.0\r\nAuthorization: AWS4-HMAC-SHA256 "
+            "Credential=local/20260101/us-east-1/dynamodb/aws4_request\r\n\r\n{}".encode()
+        )
+        head = b"".join(iter(lambda: client.recv(65536), b"")).partition(b"\r\n\r\n")[0].decode().lower()
+
+    names = [line.partition(":")[0] for line in head.split("\r\n")[1:]]
+    assert sorted(set(names)) == sorted(names)
+    assert {"server", "content-type"} <= set(names)
+
+
+def test_a_strict_client_reads_it() -> None:
+    """aioboto3 and the adapter's SDK way work under `python -X dev`, where aiohttp forgives nothing."""
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", STRICT_CLIENT], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.stdout, ended.returncode) == ("1\n", 0), ended.stderr
 
 
 def test_it_stops_when_the_block_fails() -> None:

@@ -33,6 +33,7 @@ from dynadb_async.connection.wire.over_protocol import ProtocolTransport
 from dynadb_async.connection.wire.places import Places
 from dynadb_async.connection.wire.signature import Scope, SignedRequest
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, echo, raw_server, raw_server_in_thread
+from tests.sizes import of_size
 
 PACE = Pace(connect_timeout=5, read_timeout=5, connections=4)
 HASTY = Pace(connect_timeout=0.1, read_timeout=0.1, connections=4)
@@ -183,7 +184,8 @@ async def test_answers_may_be_split_anywhere() -> None:
         assert 1 == server.accepted
 
 
-@settings(max_examples=40)
+@pytest.mark.long
+@settings(max_examples=of_size(40, large=500))
 @given(st.data())
 async def test_answers_may_come_in_any_pieces(data: st.DataObject) -> None:
     """Of any size, in as many pieces as there are."""
@@ -313,7 +315,8 @@ FUZZED_BODY = b'{"Item": {"id": {"S": "me"}}}'
 FUZZED = answer(FUZZED_BODY, b"x-amz-crc32: 5", b"Connection: keep-alive", b"x-amzn-RequestId: R")
 
 
-@settings(max_examples=150)
+@pytest.mark.long
+@settings(max_examples=of_size(50, large=1_500))
 @given(MUTATIONS)
 async def test_a_damaged_answer_harms_no_other(mutations: list[tuple[str, int, Any]]) -> None:
     """It is an answer with bytes of what was sent, or an error; the next request has its own answer."""
@@ -514,7 +517,8 @@ async def test_an_end_after_a_large_answer_is_nothing_special(caplog: pytest.Log
         assert [] == caplog.messages
 
 
-@settings(max_examples=15)
+@pytest.mark.long
+@settings(max_examples=of_size(15, large=200))
 @given(st.integers(0, 2**32))
 async def test_cancelled_requests_cost_no_place_and_no_answer(seed: int) -> None:
     """Whenever they are cancelled: all others have their own answers, and as many connections as before."""
@@ -606,7 +610,8 @@ async def test_closing_ends_everything() -> None:
         assert 0 == server.open
 
 
-@settings(max_examples=30)
+@pytest.mark.long
+@settings(max_examples=of_size(30, large=300))
 @given(st.integers(0, 30))
 async def test_closing_while_a_connection_opens_leaves_none(turns: int) -> None:
     """At whatever moment."""
