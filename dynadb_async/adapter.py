@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.connection.sdk.session import SharedSession
+from dynadb_async.connection.ways import store_of
 from dynadb_async.errors import UsageError
 from dynadb_async.item import Layout
 from dynadb_async.observer import Observer
@@ -81,6 +82,7 @@ class AsyncDynamoDb(Generic[T]):
         serializer = DynamoDbSerializer(self.config.marshall) if serializer is None else serializer
         self._layout = Layout(config=self.config, serializer=serializer, user_data=user_data)
         self._session = SharedSession(aws_session)
+        self._store = store_of(self.config.client)
         self._clock = clock
         self.observer: Observer | None = None
         self._live: Live | None = None
@@ -245,7 +247,7 @@ class AsyncDynamoDb(Generic[T]):
             msg = "used after close(); make a new AsyncDynamoDb, or close this one later"
             raise UsageError(msg)
         if live is None:
-            self._live = live = Live.begin(self._layout, self._session, self._clock, self.observer)
+            self._live = live = Live.begin(self._layout, self._session, self._store, self._clock, self.observer)
         if live.loop is not loop:
             msg = "used from a second event loop while the first is alive; make one AsyncDynamoDb for each loop"
             raise UsageError(msg)

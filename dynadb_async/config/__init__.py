@@ -14,6 +14,7 @@ from dynadb_async.config.config import (
     TableConfig,
     TimeToLive,
 )
+from dynadb_async.config.validation import is_embedded
 
 __all__ = [
     "ClientConfig",
@@ -28,4 +29,5 @@ __all__ = [
     "StoredSession",
     "TableConfig",
     "TimeToLive",
+    "is_embedded",
 ]

@@ -34,6 +34,8 @@ NEEDED_BESIDE = {
     "aws_secret_access_key": "aws_access_key_id",
     "aws_session_token": "aws_access_key_id",
 }
+# A path ends in a file's name.
+EMBEDDED = re.compile(r"memory:[\w.-]*|file:[^\0]*[^\0/]", re.DOTALL)
 LONGEST_ATTRIBUTE_NAME = 255  # bytes: DynamoDB's limit
 LONGEST_SHOWN = 40
 LARGEST_SHOWN = 10**20
@@ -128,7 +130,14 @@ def _is_attribute_name(value: object) -> bool:
         return False
 
 
+def is_embedded(url: str | None) -> bool:
+    """Whether *url* names a store in the process: `memory:`, `memory:NAME` or `file:PATH`."""
+    return url is not None and EMBEDDED.fullmatch(url) is not None
+
+
 def _is_url(value: object) -> bool:
+    if isinstance(value, str) and is_embedded(value):
+        return True
     try:
         parts = urlsplit(value if isinstance(value, str) else "")
         return (
@@ -152,7 +161,7 @@ table_name: Validator = expected("a table's name: 3 to 255 of the characters a-z
 attribute_name: Validator = expected("an attribute's name: a str of 1 to 255 bytes", _is_attribute_name)
 # The address may hold somebody's password: it is not shown.
 url: Validator = expected(
-    "a URL like http://localhost:8000, without user or password in it, or None",
+    "a URL like http://localhost:8000, without user or password in it, memory:, memory:NAME, file:PATH or None",
     lambda value: value is None or _is_url(value),
     is_secret=True,
 )

@@ -1,7 +1,7 @@
-"""What every way to an answer does."""
+"""What every way to an answer does, and every store in the process that is one."""
 
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import Any, Protocol
 
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.request import Request
@@ -30,4 +30,29 @@ class Way(Protocol):
 
     async def close(self) -> None:
         """Close all connections."""
+        ...
+
+
+class Store(Protocol):
+    """
+    The tables of an adapter that has no server: over one event loop after another, and from any thread.
+
+    Attributes:
+        waits: Whether an answer may take a while, so that it must not be waited for on an event loop's thread.
+    """
+
+    waits: bool
+
+    def answer(self, request: Request, until: float) -> dict[str, Any]:
+        """
+        The members of the answer, by the time *until* on `time.monotonic`.
+
+        Raises:
+            AttemptFailedError: There was none, or it is an error.
+            ConditionFailedError: With the item that is there instead.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what is kept open; the next answer opens it again."""
         ...

@@ -4,13 +4,27 @@ from collections.abc import AsyncGenerator
 
 from attrs import define, field
 
-from dynadb_async.config import ClientConfig
+from dynadb_async.config import ClientConfig, is_embedded
 from dynadb_async.connection.sdk.client import SharedClient
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.shared import CLOSED, Shared
-from dynadb_async.connection.way import Way
+from dynadb_async.connection.way import Store, Way
 from dynadb_async.connection.wire import opened_wire
 from dynadb_async.errors import UsageError
+
+
+def store_of(config: ClientConfig) -> Store | None:
+    """
+    The store in the process that the settings name, for as long as the adapter lives; None if they name a server.
+
+    Raises:
+        ConfigError: There can't be one on this system.
+    """
+    if not is_embedded(config.endpoint_url):
+        return None
+    from dynadb_async.connection.embedded.store import store_at  # noqa: PLC0415 - nobody else pays for it
+
+    return store_at(str(config.endpoint_url))
 
 
 @define(eq=False)
@@ -21,11 +35,13 @@ class Ways:
     Attributes:
         config: The client's settings.
         sdk: The ordinary client.
+        store: The store in the process that takes its place, if the settings name one.
         all: The ways, once they are open.
     """
 
     config: ClientConfig
     sdk: SharedClient
+    store: Store | None = None
     all: tuple[Way, ...] = field(default=(), init=False)
     _life: AsyncGenerator[tuple[Way, ...]] | None = field(default=None, init=False)
     _is_closed: bool = field(default=False, init=False)
@@ -36,9 +52,9 @@ class Ways:
         self._opening = Shared(self._open, "dynadb_async.open")
 
     @classmethod
-    def of(cls, session: SharedSession, config: ClientConfig) -> "Ways":
-        """What *config* allows."""
-        return cls(config, SharedClient(session, config))
+    def of(cls, session: SharedSession, config: ClientConfig, store: Store | None = None) -> "Ways":
+        """What *config* allows, or *store* alone."""
+        return cls(config, SharedClient(session, config), store)
 
     async def open(self) -> None:
         """
@@ -56,7 +72,7 @@ class Ways:
         if not self._is_closed:
             # Not a context manager: an event loop that ends closes the generators that were begun in it, and so the
             # ways with their connections, though nobody called `close`.
-            life = self._lifetime()
+            life = self._lifetime() if self.store is None else self._embedded(self.store)
             ways = await anext(life)
             self._life, self.all = life, ways
         if self._is_closed:
@@ -75,6 +91,15 @@ class Ways:
         finally:
             for way in ways:
                 await way.close()
+
+    async def _embedded(self, store: Store) -> AsyncGenerator[tuple[Way, ...]]:
+        from dynadb_async.connection.embedded.way import Embedded  # noqa: PLC0415 - nobody else pays for it
+
+        way = Embedded(store)
+        try:
+            yield (way,)
+        finally:
+            await way.close()
 
     async def close(self) -> None:
         """Close them, and open none any more."""

@@ -11,6 +11,7 @@ from attrs import define, field
 
 from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.sdk.session import SharedSession
+from dynadb_async.connection.way import Store as Embedded
 from dynadb_async.connection.ways import Ways
 from dynadb_async.errors import (
     OutcomeUnknownError,
@@ -87,11 +88,16 @@ class Live:
 
     @classmethod
     def begin(
-        cls, layout: Layout, session: SharedSession, clock: Callable[[], datetime], observer: Observer | None
+        cls,
+        layout: Layout,
+        session: SharedSession,
+        store: Embedded | None,
+        clock: Callable[[], datetime],
+        observer: Observer | None,
     ) -> Self:
         """In the running event loop."""
         config = layout.config
-        connection = Connection(Ways.of(session, config.client), observer)
+        connection = Connection(Ways.of(session, config.client, store), observer)
         table = Table(config.table, connection)
         return cls(
             loop=asyncio.get_running_loop(),
