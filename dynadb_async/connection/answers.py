@@ -4,6 +4,7 @@ import zlib
 from typing import Any, NamedTuple
 
 from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
+from dynadb_async.connection.operations import OPERATIONS
 
 OK = 200
 
@@ -19,13 +20,6 @@ class Answer(NamedTuple):
 
     members: dict[str, Any]
     body: bytes | None = None
-
-
-MEMBERS = {
-    "GetItem": {"Item", "ConsumedCapacity"},
-    "UpdateItem": {"Attributes", "ConsumedCapacity", "ItemCollectionMetrics"},
-    "DeleteItem": {"Attributes", "ConsumedCapacity", "ItemCollectionMetrics"},
-}
 
 
 def check_checksum(stated: str | None, body: bytes) -> None:
@@ -48,12 +42,15 @@ def check_shape(operation: str, answer: Any) -> None:
     """
     if not isinstance(answer, dict):
         raise AttemptFailedError(CORRUPT)
-    members = MEMBERS.get(operation)
+    members = OPERATIONS[operation].members
     if members is not None and not members.issuperset(answer):
         raise AttemptFailedError(CORRUPT)
     if operation == "DescribeTable" and not isinstance(answer.get("Table"), dict):
         raise AttemptFailedError(CORRUPT)
-    if "Item" in answer and not _is_item(answer["Item"]):
+    items = [answer["Item"]] if "Item" in answer else answer.get("Items", ())
+    if not isinstance(items, list | tuple) or not all(_is_item(item) for item in items):
+        raise AttemptFailedError(CORRUPT)
+    if operation in ("Query", "Scan") and "Items" not in answer:
         raise AttemptFailedError(CORRUPT)
 
 

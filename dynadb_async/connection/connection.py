@@ -11,19 +11,19 @@ from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.failures import (
     CONDITION_FAILED,
     NOT_BEGUN,
+    TRANSACTION_REFUSED,
     AttemptFailedError,
     ConditionFailedError,
+    TransactionRefusedError,
     error_of,
 )
+from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.retry import Attempts, RetryBudget
 from dynadb_async.connection.ways import Ways
 from dynadb_async.observer import Observer
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
-
-ITEM_OPERATIONS = {"GetItem", "UpdateItem", "DeleteItem"}
-READS = {"GetItem", "DescribeTable", "DescribeTimeToLive"}
 
 
 @define(eq=False)
@@ -68,10 +68,11 @@ class Connection:
 
         Raises:
             ConditionFailedError: With the item that is there instead.
+            TransactionRefusedError: The same of a transaction.
             TableNotFoundError: There is no such table.
             RequestError: Refused, or given up by the time *until*, on the event loop's clock.
         """
-        if self.observer is not None and request.operation in ITEM_OPERATIONS:
+        if self.observer is not None and OPERATIONS[request.operation].is_about_items:
             request.ask_for_capacity()
         attempts: Attempts | None = None
         may_have_happened = False
@@ -92,7 +93,7 @@ class Connection:
             pause = attempts.pause_after(failure, asyncio.get_running_loop().time())
             logger.debug("%s: attempt %d failed: %s", request.operation, attempts.made, failure.code)
             if pause is None:
-                is_unknown = may_have_happened and request.operation not in READS
+                is_unknown = may_have_happened and not OPERATIONS[request.operation].is_read
                 raise error_of(failure, request.operation, request.table, may_have_happened=is_unknown)
             await asyncio.sleep(pause)
 
@@ -109,6 +110,9 @@ class Connection:
             code, units = "", answer.members.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         except ConditionFailedError:
             code = CONDITION_FAILED
+            raise
+        except TransactionRefusedError:
+            code = TRANSACTION_REFUSED
             raise
         except AttemptFailedError as error:
             code = error.failure.code

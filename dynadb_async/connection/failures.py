@@ -1,6 +1,6 @@
 """Why an attempt failed: whether to try again, whether the write may have happened, what to say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -19,6 +19,9 @@ SERVER_FAULT = 500
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
+TRANSACTION_REFUSED = "TransactionCanceledException"
+MEMBER_REFUSED = "ConditionalCheckFailed"
+
 TABLE_MISSING = "ResourceNotFoundException"
 ITEM_TOO_LARGE = "ItemTooLarge"
 
@@ -31,6 +34,10 @@ THROTTLED = {
     "TooManyRequestsException",
     # Another program's transaction holds the item for a moment.
     "TransactionConflictException",
+    # As the reasons of a refused transaction have them: nothing of it happened.
+    "TransactionConflict",
+    "ProvisionedThroughputExceeded",
+    "ThrottlingError",
 }
 
 ADVICE = {
@@ -85,6 +92,23 @@ class ConditionFailedError(Exception):
         self.item = item
 
 
+class TransactionRefusedError(Exception):
+    """An item is not as its condition in the transaction says, and nothing was written: never seen by a user."""
+
+    def __init__(self, reasons: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__("a condition of the transaction was not met")
+        self._reasons = reasons
+
+    def is_refused(self, place: int) -> bool:
+        """Whether the condition of the member at *place* was not met."""
+        return self._reasons[place].get("Code") == MEMBER_REFUSED
+
+    def item(self, place: int) -> dict[str, Any] | None:
+        """The item that is there instead of what the member at *place* expected, where the server tells."""
+        item: dict[str, Any] | None = self._reasons[place].get("Item")
+        return item or None
+
+
 UNREACHABLE = Failure(
     code="ConnectionFailed",
     advice="no connection to DynamoDB; check the region, the endpoint and the network",
@@ -133,6 +157,20 @@ def failure_of_answer(answer: Mapping[str, Any]) -> Failure:
     if code == "ValidationException" and "size" in str(answer["Error"].get("Message", "")).lower():
         return evolve(failure, code=ITEM_TOO_LARGE)
     return failure
+
+
+def transaction_refused(answer: Mapping[str, Any]) -> Exception:
+    """Why a transaction was refused, from an error answer in botocore's form."""
+    reasons = answer.get("CancellationReasons") or []
+    codes = [str(reason.get("Code")) for reason in reasons if reason.get("Code") not in (None, "None")]
+    if MEMBER_REFUSED in codes:
+        return TransactionRefusedError(reasons)
+    code = codes[0] if codes else TRANSACTION_REFUSED
+    return AttemptFailedError(failure_of_answer({**answer, "Error": {"Code": MEANT.get(code, code)}}))
+
+
+MEANT = {"ValidationError": "ValidationException", "AccessDenied": "AccessDeniedException"}
+"""Codes of a transaction's reasons, as other answers have them."""
 
 
 def error_of(failure: Failure, operation: str, table: str, *, may_have_happened: bool) -> DynaDbError:

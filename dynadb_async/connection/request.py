@@ -43,5 +43,5 @@ class Request:
 
 def parameters_of(body: bytes) -> dict[str, Any]:
     """The parameters that were encoded as *body*."""
-    parameters: dict[str, Any] = decoded(body, "Key", "ExpressionAttributeValues")
+    parameters: dict[str, Any] = decoded(body, "Key", "ExpressionAttributeValues", "Item", "TransactItems")
     return parameters

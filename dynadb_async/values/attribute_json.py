@@ -43,7 +43,7 @@ def _base64(value: Any) -> str:
 
 def decoded(body: bytes, *maps: str) -> Any:
     """
-    What is in *body*, binaries as bytes in its members named *maps*, which map names to attribute values.
+    What is in *body*, binaries as bytes in its members named *maps*: objects of attribute values, or lists around them.
 
     Raises:
         ValueError, TypeError, AttributeError, RecursionError: It is no JSON, or there is something else in *maps*.
@@ -54,6 +54,8 @@ def decoded(body: bytes, *maps: str) -> Any:
         for name in maps:
             if isinstance(members.get(name), dict):
                 members[name] = _with_binaries(members[name])
+            elif isinstance(members.get(name), list):
+                members[name] = _around_binaries(members[name])
     return members
 
 
@@ -75,6 +77,19 @@ def parsed(body: bytes) -> Any:
 def _with_binaries(values: Mapping[str, Any]) -> dict[str, Any]:
     """Attribute values by name whose binaries are in base64 as those whose binaries are bytes."""
     return {name: _with_bytes(value) for name, value in values.items()}
+
+
+def _around_binaries(value: Any) -> Any:
+    """Lists and objects around attribute values; none of them is an object with nothing but a `B` or `BS` in it."""
+    match value:
+        case list():
+            return [_around_binaries(member) for member in value]
+        case {"B": str()} | {"BS": list()} if len(value) == 1:
+            return _with_bytes(value)
+        case dict():
+            return {name: _around_binaries(member) for name, member in value.items()}
+        case _:
+            return value
 
 
 def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:

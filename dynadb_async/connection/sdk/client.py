@@ -8,6 +8,7 @@ from attrs import define, field
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.failures import NOT_BEGUN, AttemptFailedError
+from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.shared import Shared
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
     import aioboto3
 
     from dynadb_async.connection.sdk.open_client import OpenClient
-
-OPERATIONS = {
-    "GetItem",
-    "UpdateItem",
-    "DeleteItem",
-    "DescribeTable",
-    "CreateTable",
-    "DescribeTimeToLive",
-    "UpdateTimeToLive",
-}
 
 
 @define(eq=False)

@@ -22,11 +22,13 @@ from dynadb_async.connection.failures import (
     CORRUPT,
     LATE,
     NO_CREDENTIALS,
+    TRANSACTION_REFUSED,
     UNREACHABLE,
     AttemptFailedError,
     ConditionFailedError,
     Failure,
     failure_of_answer,
+    transaction_refused,
 )
 
 
@@ -48,10 +50,12 @@ def translated() -> Iterator[None]:
         raise failed from None
 
 
-def failed_of(error: Exception) -> AttemptFailedError | ConditionFailedError | None:
+def failed_of(error: Exception) -> Exception | None:
     """What to raise instead of *error*; None if it stays as it is."""
     if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == CONDITION_FAILED:
         return ConditionFailedError(error.response.get("Item"))
+    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == TRANSACTION_REFUSED:
+        return transaction_refused(error.response)
     failure = failure_of(error)
     return None if failure is None else AttemptFailedError(failure)
 

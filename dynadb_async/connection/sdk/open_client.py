@@ -14,6 +14,7 @@ from botocore.exceptions import NoRegionError
 
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer
+from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.abandoned import abandon_session
@@ -24,16 +25,6 @@ from dynadb_async.errors import ConfigError
 
 USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
 LOCAL_SERVER = "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one"
-
-METHODS = {
-    "GetItem": "get_item",
-    "UpdateItem": "update_item",
-    "DeleteItem": "delete_item",
-    "DescribeTable": "describe_table",
-    "CreateTable": "create_table",
-    "DescribeTimeToLive": "describe_time_to_live",
-    "UpdateTimeToLive": "update_time_to_live",
-}
 
 
 @frozen(eq=False)
@@ -78,7 +69,7 @@ class OpenClient:
         # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
         with translated():
             async with asyncio.timeout_at(min(limit, until)):
-                return Answer(await getattr(self.sdk, METHODS[request.operation])(**request.parameters))
+                return Answer(await getattr(self.sdk, OPERATIONS[request.operation].method)(**request.parameters))
 
     def plain(self) -> Plain | None:
         """What the wire has to know to answer in its place; None if only the client itself can."""

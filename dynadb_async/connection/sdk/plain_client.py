@@ -9,6 +9,7 @@ from aiobotocore.client import AioBaseClient
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.utils import get_environ_proxies
 
+from dynadb_async.connection.operations import ITEM_OPERATIONS, OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.sdk.keys import keys_of
 
@@ -40,8 +41,7 @@ EVENTS = (
     "after-call",
     "after-call-error",
 )
-OPERATIONS = ("GetItem", "UpdateItem", "DeleteItem")
-METHODS = frozenset(("get_item", "update_item", "delete_item", "_make_api_call"))
+METHODS = frozenset((*(OPERATIONS[name].method for name in ITEM_OPERATIONS), "_make_api_call"))
 
 # Handlers that an ordinary client has. The SDK has others, which answer by themselves (its stub) or change the
 # endpoint (its discovery): those, and all that we do not know, are left to it.
@@ -126,7 +126,7 @@ class Watch:
             handlers = [
                 handler
                 for event in EVENTS
-                for operation in OPERATIONS
+                for operation in ITEM_OPERATIONS
                 for handler in self._emitter._handlers.prefix_search(f"{event}.dynamodb.{operation}")  # noqa: SLF001
             ]
         except AttributeError:

@@ -14,11 +14,14 @@ from dynadb_async.connection.answers import OK, Answer, check_checksum, check_sh
 from dynadb_async.connection.failures import (
     CONDITION_FAILED,
     CORRUPT,
+    TRANSACTION_REFUSED,
     AttemptFailedError,
     ConditionFailedError,
     failure_of_answer,
+    transaction_refused,
 )
 from dynadb_async.connection.keys import Keys, RenewedKeys
+from dynadb_async.connection.operations import ITEM_OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.wire.endpoint import Endpoint
@@ -30,7 +33,7 @@ from dynadb_async.values.attribute_json import decoded
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
 EMPTY = b"{}"
-TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ("GetItem", "UpdateItem", "DeleteItem")}
+TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ITEM_OPERATIONS}
 
 
 class Watch(Protocol):
@@ -109,7 +112,7 @@ def decode(body: bytes) -> Any:
         AttemptFailedError: It is no JSON.
     """
     try:
-        return decoded(body, "Item")
+        return decoded(body, "Item", "Items", "CancellationReasons", "UnprocessedItems")
     except (ValueError, TypeError, AttributeError, RecursionError):
         pass
     raise AttemptFailedError(CORRUPT)
@@ -126,6 +129,8 @@ def _refusal(answer: HttpAnswer) -> Exception:
     if code == CONDITION_FAILED:
         return ConditionFailedError(said.get("Item"))
     metadata = {"RequestId": answer.request_id, "HTTPStatusCode": answer.status}
+    if code == TRANSACTION_REFUSED:
+        return transaction_refused({"ResponseMetadata": metadata, **said})
     return AttemptFailedError(
         failure_of_answer({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata})
     )

@@ -1,0 +1,45 @@
+"""The operations of DynamoDB's that this package asks for."""
+
+from attrs import frozen
+
+COST = frozenset({"ConsumedCapacity", "ItemCollectionMetrics"})
+
+
+@frozen(kw_only=True)
+class Operation:
+    """
+    One of them.
+
+    Attributes:
+        method: The ordinary client's name for it.
+        is_read: It changes nothing.
+        is_about_items: Rather than about a table: it costs capacity.
+        members: What its answer may have; None for anything.
+    """
+
+    method: str
+    is_read: bool = False
+    is_about_items: bool = True
+    members: frozenset[str] | None = None
+
+
+OPERATIONS = {
+    "GetItem": Operation(method="get_item", is_read=True, members=COST | {"Item"}),
+    "UpdateItem": Operation(method="update_item", members=COST | {"Attributes"}),
+    "DeleteItem": Operation(method="delete_item", members=COST | {"Attributes"}),
+    "PutItem": Operation(method="put_item", members=COST | {"Attributes"}),
+    "Query": Operation(
+        method="query", is_read=True, members=COST | {"Items", "Count", "ScannedCount", "LastEvaluatedKey"}
+    ),
+    "Scan": Operation(
+        method="scan", is_read=True, members=COST | {"Items", "Count", "ScannedCount", "LastEvaluatedKey"}
+    ),
+    "TransactWriteItems": Operation(method="transact_write_items", members=COST),
+    "BatchWriteItem": Operation(method="batch_write_item", members=COST | {"UnprocessedItems"}),
+    "DescribeTable": Operation(method="describe_table", is_read=True, is_about_items=False),
+    "CreateTable": Operation(method="create_table", is_about_items=False),
+    "DeleteTable": Operation(method="delete_table", is_about_items=False),
+    "DescribeTimeToLive": Operation(method="describe_time_to_live", is_read=True, is_about_items=False),
+    "UpdateTimeToLive": Operation(method="update_time_to_live", is_about_items=False),
+}
+ITEM_OPERATIONS = tuple(name for name, operation in OPERATIONS.items() if operation.is_about_items)
