@@ -1,10 +1,12 @@
 """Why an attempt failed: whether to try again, whether the write may have happened, what to say."""
 
 from collections.abc import Mapping, Sequence
+from ssl import SSLCertVerificationError
 from typing import Any
 
 from attrs import evolve, frozen
 
+from dynadb_async.connection.trust import is_too_old
 from dynadb_async.errors import (
     DynaDbError,
     ItemTooLargeError,
@@ -126,6 +128,12 @@ UNTRUSTED = Failure(
     is_retryable=False,
     may_have_happened=False,
 )
+TLS_TOO_OLD = Failure(
+    code="TlsRefused",
+    advice="the server has no TLS version and cipher in common with this machine; it must speak TLS 1.2 or later",
+    is_retryable=False,
+    may_have_happened=False,
+)
 LATE = Failure(code="Timeout", advice="no answer in time", is_late=True)
 NOT_BEGUN = Failure(code="Timeout", advice="the time was up before it began", may_have_happened=False, is_late=True)
 BROKEN_OFF = Failure(code="ConnectionLost", advice="the connection broke before the answer was complete")
@@ -136,6 +144,13 @@ NO_CREDENTIALS = Failure(
     is_retryable=False,
     may_have_happened=False,
 )
+
+
+def failure_of_handshake(error: BaseException | None) -> Failure:
+    """Why no connection stands. A server that was refused once is refused each time: that is told at once."""
+    if isinstance(error, SSLCertVerificationError):
+        return UNTRUSTED
+    return TLS_TOO_OLD if is_too_old(error) else UNREACHABLE
 
 
 def failure_of_answer(answer: Mapping[str, Any]) -> Failure:

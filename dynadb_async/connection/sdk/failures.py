@@ -28,6 +28,7 @@ from dynadb_async.connection.failures import (
     ConditionFailedError,
     Failure,
     failure_of_answer,
+    failure_of_handshake,
     transaction_refused,
 )
 
@@ -86,7 +87,9 @@ def _failure_of_connection(error: BotoCoreError) -> Failure:
         # The SDK has this name for a reset in the midst of an answer, too.
         case "EndpointConnectionError" if not isinstance(error.kwargs.get("error"), ClientConnectorError | gaierror):
             return BROKEN_OFF
-        case "EndpointConnectionError" | "ConnectTimeoutError" | "ProxyConnectionError" | "SSLError":
+        case "SSLError":
+            return failure_of_handshake(getattr(error.kwargs.get("error"), "__cause__", None))
+        case "EndpointConnectionError" | "ConnectTimeoutError" | "ProxyConnectionError":
             return UNREACHABLE
         case "ReadTimeoutError":
             return LATE

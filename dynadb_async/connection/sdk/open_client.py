@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import Any, Self
 
 import aioboto3
-from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from attrs import frozen
 from botocore.exceptions import NoRegionError
@@ -20,6 +19,7 @@ from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.abandoned import abandon_session
 from dynadb_async.connection.sdk.answers import check_sdk_answer
 from dynadb_async.connection.sdk.failures import translated
+from dynadb_async.connection.sdk.http_session import check_http_session, checking_config
 from dynadb_async.connection.sdk.plain_client import Watch, plain_of
 from dynadb_async.errors import ConfigError
 
@@ -53,9 +53,11 @@ class OpenClient:
             AttemptFailedError: The SDK refused.
         """
         with translated():
-            context: Any = session.client("dynamodb", **_settings(session, config))
+            settings = _settings(session, config)
+            context: Any = session.client("dynamodb", **settings)
             client = await _entered(context)
             try:
+                check_http_session(client, settings["config"])
                 credentials = await _credentials(session, config)
             except BaseException:
                 await context.__aexit__(None, None, None)
@@ -131,4 +133,5 @@ def _settings(session: aioboto3.Session, config: ClientConfig) -> dict[str, Any]
     # The SDK reads AWS_DEFAULT_REGION only; its siblings in other languages, and Lambda, set this one.
     if "region_name" not in given and session.region_name is None and "AWS_REGION" in os.environ:
         given["region_name"] = os.environ["AWS_REGION"]
-    return {**given, "config": AioConfig(**(options | dict(config.options)))}
+    default = session._session.get_default_client_config()  # noqa: SLF001 - no public way leads there
+    return {**given, "config": checking_config(options | dict(config.options), default)}

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import aiobotocore.client
 from aiobotocore.client import AioBaseClient
-from aiobotocore.httpsession import AIOHTTPSession
 from botocore.utils import get_environ_proxies
 
 from dynadb_async.connection.operations import ITEM_OPERATIONS, OPERATIONS
 from dynadb_async.connection.plain import Plain
+from dynadb_async.connection.sdk.http_session import CheckedHttpSession
 from dynadb_async.connection.sdk.keys import keys_of
 
 
@@ -89,7 +89,7 @@ def is_plain_client(client: Any) -> bool:
         and not get_environ_proxies(meta.endpoint_url)
         and not any(getattr(config, name, None) for name in FOLLOWED_BY_THE_SDK_ONLY)
         and not set(getattr(config, "connector_args", None) or ()) - {"keepalive_timeout"}
-        and getattr(config, "http_session_cls", AIOHTTPSession) is AIOHTTPSession
+        and type(client._endpoint.http_session) is CheckedHttpSession  # noqa: SLF001
         and IS_THE_SDKS
     )
 

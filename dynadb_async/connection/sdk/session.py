@@ -26,9 +26,9 @@ class SharedSession:
         """The session. It takes a moment, as the SDK is imported: not for an event loop's thread."""
         if self.given is not None:
             return self.given
-        import aioboto3  # noqa: PLC0415 - here and not before
+        from dynadb_async.connection.sdk.http_session import own_session  # noqa: PLC0415 - here and not before
 
         with self._lock:
             if self._made is None:
-                self._made = aioboto3.Session()
+                self._made = own_session()
             return self._made

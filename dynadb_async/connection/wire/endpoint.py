@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from dynadb_async.connection.trust import is_verified, verified
+
 
 @frozen
 class Endpoint:
@@ -49,11 +51,11 @@ def _tls_context(verify: bool | str | None) -> ssl.SSLContext:  # noqa: FBT001 -
     context.post_handshake_auth = True
     if "SSLKEYLOGFILE" in os.environ and not sys.flags.ignore_environment:
         context.keylog_filename = os.environ["SSLKEYLOGFILE"]
-    if verify is False:
+    if is_verified(verify):
+        verified(context).load_verify_locations(verify if verify and isinstance(verify, str) else usual_authorities())
+    else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    else:
-        context.load_verify_locations(verify if isinstance(verify, str) else usual_authorities())
     return context
 
 

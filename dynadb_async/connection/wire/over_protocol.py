@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections import deque
 
-from dynadb_async.connection.failures import UNREACHABLE, UNTRUSTED, AttemptFailedError
+from dynadb_async.connection.failures import UNREACHABLE, AttemptFailedError, failure_of_handshake
 from dynadb_async.connection.wire.endpoint import Endpoint
 from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, end_abandoned
 from dynadb_async.connection.wire.http_connection import Connection
@@ -101,8 +101,8 @@ class ProtocolTransport:
                 _, connection = await self._loop.create_connection(
                     lambda: Connection(self._loop, self._all.discard), endpoint.host, endpoint.port, ssl=endpoint.tls
                 )
-        except ssl.SSLCertVerificationError:
-            failure = UNTRUSTED
+        except ssl.SSLError as error:
+            failure = failure_of_handshake(error)
         except (OSError, UnicodeError):  # a time-out is an OSError, a name that is none in the DNS's form the other
             pass
         else:

@@ -1,0 +1,118 @@
+"""
+Whom the SDK's client talks to: only a server whose certificate was made for the name that was asked for.
+
+By itself it accepts the certificate of any host, for botocore leaves that check to urllib3, which is not there; and
+through a proxy it accepts anything. It also follows redirects, with the session token of the request.
+"""
+
+import logging
+import ssl
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import get_session
+from attrs import frozen
+
+from dynadb_async.connection.trust import is_verified, verified
+from dynadb_async.errors import ConfigError
+
+logger: logging.Logger = logging.getLogger("dynadb_async")
+
+
+class CheckedHttpSession(AIOHTTPSession):  # type: ignore[misc] # it ships no types
+    """The SDK's own connections, with the host's name checked, through a proxy too, and without redirects."""
+
+    def __init__(self, verify: Any = True, *args: Any, **kwargs: Any) -> None:  # noqa: FBT002 - the SDK's own
+        super().__init__((verify or True) if is_verified(verify) else False, *args, **kwargs)
+        self._made = 0
+
+    def _get_ssl_context(self) -> ssl.SSLContext:
+        self._made += 1
+        return verified(super()._get_ssl_context())
+
+    def _setup_proxy_ssl_context(self, proxy_url: str) -> ssl.SSLContext:
+        # None without a setting of the proxy's own, and then nobody would be verified.
+        return super()._setup_proxy_ssl_context(proxy_url) or self._get_ssl_context()
+
+    def _create_connector(self, proxy_url: str | None) -> Any:
+        made = self._made
+        connector = super()._create_connector(proxy_url)
+        if self._verify and self._made == made:
+            msg = "this release of aiobotocore verifies servers in another way than ours can follow; use an older one"
+            raise ConfigError(msg)
+        return connector
+
+    async def _get_session(self, proxy_url: str | None) -> "_WithoutRedirects":
+        return _WithoutRedirects(await super()._get_session(proxy_url))
+
+
+@frozen
+class _WithoutRedirects:
+    """DynamoDB sends none; another's would have the request sent again, signed as it is, to whomever it names."""
+
+    session: Any
+
+    async def request(self, method: str, **details: Any) -> Any:
+        return await self.session.request(method, **details, allow_redirects=False)
+
+
+class CheckedConfig(AioConfig):  # type: ignore[misc] # it ships no types
+    """A session's default settings by which all its clients check host names, those for credentials too."""
+
+    def __init__(self) -> None:
+        super().__init__(http_session_cls=CheckedHttpSession)
+
+    def merge(self, other_config: Any) -> AioConfig:
+        """The SDK's own loses everything that is not botocore's."""
+        merged = super().merge(other_config)
+        merged.connector_args = getattr(other_config, "connector_args", None) or merged.connector_args
+        merged.http_session_cls = http_session_class(getattr(other_config, "http_session_cls", AIOHTTPSession))
+        return merged
+
+
+def http_session_class(*wished: Any) -> Any:
+    """The first that is somebody's own, else ours."""
+    return next((kind for kind in wished if kind not in (None, AIOHTTPSession)), CheckedHttpSession)
+
+
+def checking_config(options: dict[str, Any], default: Any) -> AioConfig:
+    """
+    A client's settings of *options*, by which it checks host names.
+
+    Args:
+        options: What AioConfig takes. A class of connections in it, or in *default*, stays, with a warning.
+        default: What the session lays them over, if anything.
+    """
+    kind = http_session_class(options.get("http_session_cls"), getattr(default, "http_session_cls", None))
+    config = AioConfig(**{**options, "http_session_cls": kind})
+    if isinstance(default, AioConfig):
+        # What the user of a Config gave is all that its merging takes over.
+        config._user_provided_options["http_session_cls"] = kind  # noqa: SLF001
+    if not issubclass(kind, CheckedHttpSession):
+        logger.warning("http_session_cls: %s has to check host names of certificates by itself", kind.__name__)
+    return config
+
+
+def check_http_session(client: Any, config: AioConfig) -> None:
+    """
+    Look whether *client* has the connections that *config* says, since the settings of its session come between.
+
+    Raises:
+        ConfigError: It has others.
+    """
+    kind = type(getattr(getattr(client, "_endpoint", None), "http_session", None))
+    if kind is not config.http_session_cls:
+        msg = (
+            f"the client would use {kind.__name__}, which does not check whom it talks to: "
+            "make the default client config of aws_session an aiobotocore.config.AioConfig, or remove it"
+        )
+        raise ConfigError(msg)
+
+
+def own_session() -> aioboto3.Session:
+    """A session whose clients all check host names."""
+    session = get_session()
+    session.set_default_client_config(CheckedConfig())
+    return aioboto3.Session(botocore_session=session)

@@ -1,0 +1,31 @@
+"""Whom we talk to, on every way: a server with a certificate for its name, from an authority that is trusted."""
+
+import ssl
+
+# OpenSSL's names for it that the two sides have no version or cipher in common: asking again changes nothing.
+NOTHING_IN_COMMON = {
+    "NO_PROTOCOLS_AVAILABLE",
+    "NO_SHARED_CIPHER",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "UNSUPPORTED_PROTOCOL",
+}
+
+
+def verified(context: ssl.SSLContext) -> ssl.SSLContext:
+    """*context*, so that it accepts only a trusted certificate for the host that was asked for, over TLS >= 1.2."""
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.check_hostname = True
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
+
+
+def is_verified(verify: object) -> bool:
+    """What the SDK's `verify` means. An empty variable with a CA file's name is no wish to trust everybody."""
+    return verify is not False
+
+
+def is_too_old(error: BaseException | None) -> bool:
+    """Whether a handshake failed for the server's TLS is older than what is still safe."""
+    return isinstance(error, ssl.SSLError) and error.reason in NOTHING_IN_COMMON
