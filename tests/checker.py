@@ -26,7 +26,8 @@ from dynadb_async import (
     VersionConflictError,
 )
 from tests.engines import Engine
-from tests.proxy import Fault, FaultProxy, Plan, sometimes
+from tests.proxy import Fault, Plan, sometimes
+from tests.seam import with_faults
 
 Adapter = AsyncDynamoDb[dict[str, Any]]
 
@@ -90,8 +91,8 @@ class Histories:
 async def run_trial(engine: Engine, table_name: str, trial: Trial, client_options: dict[str, Any]) -> Histories:
     """Let the adapters race."""
     histories = Histories()
-    async with FaultProxy(engine) as proxy, AsyncExitStack() as stack:
-        adapters = [_adapter(proxy, table_name, client_options) for _ in range(trial.adapters)]
+    async with with_faults(engine) as proxy, AsyncExitStack() as stack:
+        adapters = [_adapter(proxy.client_settings, table_name, client_options) for _ in range(trial.adapters)]
         for adapter in adapters:
             await stack.enter_async_context(adapter)
         proxy.plan = trial.plan()
@@ -105,8 +106,8 @@ async def run_trial(engine: Engine, table_name: str, trial: Trial, client_option
     return histories
 
 
-def _adapter(proxy: FaultProxy, table_name: str, client_options: dict[str, Any]) -> Adapter:
-    client: dict[str, Any] = {**proxy.client_settings, "read_timeout": 1, **client_options}
+def _adapter(reached: dict[str, str], table_name: str, client_options: dict[str, Any]) -> Adapter:
+    client: dict[str, Any] = {**reached, "read_timeout": 1, **client_options}
     return AsyncDynamoDb(
         DynamoDbConfig(
             TableConfig(table_name),

@@ -118,7 +118,19 @@ def slow_dynalite(request: pytest.FixtureRequest) -> Engine:
     return _running(request, "slow-dynalite")
 
 
-@pytest.fixture(scope="session", params=["moto", "dynamodb-local", "dynalite"])
+@pytest.fixture(scope="session")
+def memory() -> Engine:
+    """A store of this process."""
+    return Engine("memory", f"memory:{uuid4().hex}")
+
+
+@pytest.fixture(scope="session")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """A store in a file."""
+    return Engine("file", f"file:{tmp_path_factory.mktemp('engine')}/db.json")
+
+
+@pytest.fixture(scope="session", params=["moto", "dynamodb-local", "dynalite", "memory", "file"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn."""
     running: Engine = request.getfixturevalue(request.param.replace("-", "_"))

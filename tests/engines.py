@@ -1,4 +1,4 @@
-"""The servers that the tests run against: real ones, on loopback and free ports."""
+"""What the tests run against: real servers, on loopback and free ports, and the stores in the process."""
 
 import os
 import shutil
@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import aioboto3
+import boto3
 from attrs import frozen
 
+from dynadb_async.config import is_embedded
 from dynadb_async.testing import LocalServer, local_server
+from tests.embedded import AsyncEmbeddedClient, EmbeddedClient
 
 FOLDER = Path(__file__).parent.parent / ".engines"
 WANTED = os.environ.get("DYNADB_TEST_ENGINES", "")
@@ -39,7 +42,7 @@ class Engine:
     A running DynamoDB API.
 
     Attributes:
-        name: `moto`, `dynamodb-local` or `dynalite`.
+        name: `moto`, `dynamodb-local`, `dynalite`, `memory` or `file`.
         endpoint_url: Its address.
     """
 
@@ -47,12 +50,25 @@ class Engine:
     endpoint_url: str
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether it is a store in the process."""
+        return is_embedded(self.endpoint_url)
+
+    @property
     def client_settings(self) -> dict[str, str]:
-        """What reaches it: region, address and made-up keys."""
-        return LocalServer(self.endpoint_url).client
+        """What reaches it: of a server region, address and made-up keys."""
+        return {"endpoint_url": self.endpoint_url} if self.is_embedded else LocalServer(self.endpoint_url).client
+
+    def raw(self) -> Any:
+        """A plain client that blocks."""
+        if self.is_embedded:
+            return EmbeddedClient.at(self.endpoint_url)
+        return boto3.client("dynamodb", **self.client_settings)
 
     def client(self) -> Any:
         """A plain aioboto3 client as an async context manager, to see what is really stored."""
+        if self.is_embedded:
+            return AsyncEmbeddedClient(EmbeddedClient.at(self.endpoint_url))
         return aioboto3.Session().client("dynamodb", **self.client_settings)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 import aioboto3
-import boto3
 from attrs import define, field, frozen
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, TableConfig
@@ -74,12 +73,16 @@ class Table:
         """Write an item as another program does: whole, and on no condition."""
         self.raw.put_item(TableName=self.name, Item={"userId": {"S": user_id}, **attributes})
 
+    def add(self, user_id: str, **attributes: Any) -> None:
+        """Write attributes into an item as another program does, beside what is there."""
+        self.put(user_id, **{**(self.item(user_id) or {}), "userId": {"S": user_id}, **attributes})
+
 
 @contextmanager
 def new_table(engine: Engine, key: str = "userId") -> Iterator[Table]:
     """Make an empty table."""
     name = f"test-{uuid4().hex}"
-    client = boto3.client("dynamodb", **engine.client_settings)
+    client = engine.raw()
     client.create_table(
         TableName=name,
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],

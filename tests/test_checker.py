@@ -19,7 +19,19 @@ TRIALS = range(of_size(1, large=10))
 @pytest.mark.parametrize("engine", ["moto", "dynamodb-local"], indirect=True)
 async def test_history(engine: Engine, table_name: str, client_options: dict[str, Any], seed: int) -> None:
     """Every acknowledged turn is in the item exactly once and in real-time order; what is counted adds up."""
-    histories = await run_trial(engine, table_name, Trial(seed=seed), client_options)
+    is_right(await run_trial(engine, table_name, Trial(seed=seed), client_options))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", TRIALS)
+@pytest.mark.parametrize("engine", ["memory", "file"], indirect=True)
+async def test_history_in_the_process(engine: Engine, table_name: str, seed: int) -> None:
+    """So it is where there is no server."""
+    is_right(await run_trial(engine, table_name, Trial(seed=seed), {}))
+
+
+def is_right(histories: Histories) -> None:
+    """Nothing is lost, doubled or out of order, and all was acknowledged."""
     assert violations(histories) == []
     acknowledged = {turn.turn_id for turns in histories.acknowledged.values() for turn in turns}
     assert len(acknowledged) == Trial().adapters * Trial().turns
@@ -85,7 +97,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("engine", ["moto", "dynamodb-local"], indirect=True)
+@pytest.mark.parametrize("engine", ["moto", "dynamodb-local", "file"], indirect=True)
 async def test_visits_from_two_processes(engine: Engine, client: Any, table_name: str) -> None:
     """The README's first example in two processes at once: a visit is counted, or its turn says that it was not."""
     turns = 50

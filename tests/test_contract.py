@@ -919,12 +919,7 @@ async def test_an_expired_item_is_a_new_user(table: Table, serializer: Serialize
     async with table.adapter(serializer=serializer, clock=clock, **ttl_settings()) as db:
         async with db.turn(user_id, turn_id="t-1") as turn:
             turn.user.data["name"] = "Ada"
-        table.raw.update_item(
-            TableName=table.name,
-            Key={"userId": {"S": user_id}},
-            UpdateExpression="SET email = :email",
-            ExpressionAttributeValues={":email": {"S": "ada@example.com"}},
-        )
+        table.add(user_id, email={"S": "ada@example.com"})
         clock.move(hours=1, seconds=-1)
         assert not (await db.load(user_id)).user.is_new
         clock.move(seconds=1)
@@ -959,7 +954,9 @@ async def test_an_expired_item_may_be_deleted_meanwhile(
         assert await stored_data(db, user_id) == ({"ours": 3} if is_deleted else {"theirs": 2, "ours": 3})
 
 
-@pytest.mark.parametrize("engine", ["moto", "dynamodb-local"], indirect=True)  # of dynalite, which has no TTL: below
+@pytest.mark.parametrize(
+    "engine", ["moto", "dynamodb-local", "memory", "file"], indirect=True
+)  # of dynalite, which has no TTL: below
 async def test_ttl_is_enabled_on_the_table(engine: Engine) -> None:
     """`ensure_table()` switches TTL on, also on a table that was there before, and twice is fine."""
     with new_table(engine) as table:

@@ -25,7 +25,8 @@ from dynadb_async import (
 )
 from dynadb_async.connection import retry
 from tests.engines import Engine
-from tests.proxy import Fault, FaultProxy, no_fault, script
+from tests.proxy import Fault, no_fault, script
+from tests.seam import with_faults
 from tests.sizes import of_size
 
 EXAMPLES = of_size(20, large=400)
@@ -83,12 +84,12 @@ class Open:
 
 
 class World:
-    """An adapter behind a fault proxy, in an event loop of its own, and a clock that is moved by hand."""
+    """An adapter behind what makes faults, in an event loop of its own, and a clock that is moved by hand."""
 
-    def __init__(self, moto: Engine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.runner = asyncio.Runner()
-        self.proxy = FaultProxy(moto)
+        self.proxy = with_faults(engine)
         self.users = count()
         self.table = f"test-{uuid4().hex}"
         self.run(self.proxy.__aenter__())
@@ -97,7 +98,7 @@ class World:
             TableConfig(self.table, ttl=TimeToLive(LIFE)), client=ClientConfig(**client), recent_turns=100
         )
         self.db = AsyncDynamoDb(config, clock=lambda: self.now)
-        self.plain = moto.client()
+        self.plain = engine.client()
         self.client = self.run(self.plain.__aenter__())
 
     def run(self, operation: Coroutine[Any, Any, R]) -> R:
@@ -117,13 +118,13 @@ class World:
         self.runner.close()
 
 
-@pytest.fixture(scope="module")
-def world(moto: Engine) -> Iterator[World]:
+@pytest.fixture(scope="module", params=["moto", "memory", "file"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """One for all examples, with retries that hardly wait; each example has a user of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retry, "FIRST_PAUSE", 0.001)
         patch.setattr(retry, "LONGEST_PAUSE", 0.001)
-        world = World(moto)
+        world = World(request.getfixturevalue(request.param))
         yield world
         world.close()
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from dynadb_async.connection.answers import Answer
@@ -31,6 +31,7 @@ class Embedded:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._thread = ThreadPoolExecutor(1, "dynadb_async.file") if store.waits else None
+        self._is_ended = False
         for name in SIGNS_OF_PRODUCTION:
             if name in os.environ:
                 logger.warning(
@@ -59,13 +60,19 @@ class Embedded:
 
     def abandon(self) -> None:
         """See `Way`: whatever the thread still does, it does alone."""
-        if self._thread is not None:
-            self._thread.submit(self._store.close)
-            self._thread.shutdown(wait=False)
+        self._ended()
 
     async def close(self) -> None:
         """See `Way`. What the thread has begun comes to its end first."""
-        if self._thread is not None:
-            closed = self._thread.submit(self._store.close)
-            self._thread.shutdown(wait=False)
-            await asyncio.wrap_future(closed)
+        ended = self._ended()
+        if ended is not None:
+            await asyncio.wrap_future(ended)
+
+    def _ended(self) -> Future[None] | None:
+        """When the thread will have done all that it was given; None if there is none, or it was told before."""
+        if self._thread is None or self._is_ended:
+            return None
+        self._is_ended = True
+        ended = self._thread.submit(self._store.close)
+        self._thread.shutdown(wait=False)
+        return ended
