@@ -26,12 +26,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynadb_async import ClientConfig, DynaDbError, RequestTimeoutError, SerializationError
+from dynadb_async.connection.answers import decode
 from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.failures import AttemptFailedError, ConditionFailedError
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.ways import Ways
-from dynadb_async.connection.wire import Wire, decode
+from dynadb_async.connection.wire import Wire
 from dynadb_async.item.layout import time_of_attribute
 from dynadb_async.values.attribute_json import encoded
 from tests.engines import Engine
@@ -477,10 +478,10 @@ async def test_a_patched_client_is_asked(server: RawServer) -> None:
         client = (await over.ways.sdk.opened()).sdk
 
         async def get_item(**_: Any) -> dict[str, Any]:
-            return {"Item": {"patched": {"S": "yes"}}}
+            return {"Item": {"userId": {"S": "me"}, "patched": {"S": "yes"}}}
 
         client.get_item = get_item
-        assert {"Item": {"patched": {"S": "yes"}}} == await call(over)
+        assert await get_item() == await call(over)
         del client.get_item
         with Stubber(client) as stub:
             stub.add_client_error("get_item", "ThrottlingException", "slow")

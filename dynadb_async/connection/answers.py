@@ -1,12 +1,23 @@
-"""Whether an answer is DynamoDB's and undamaged: checksum, JSON and shape. The SDK checks none of them."""
+"""Whether an answer is DynamoDB's, undamaged, and the one to its request. The SDK looks at none of that."""
 
+import re
 import zlib
 from typing import Any, NamedTuple
 
+import orjson
+
 from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
-from dynadb_async.connection.operations import OPERATIONS
+from dynadb_async.connection.refusals import refusal_of
+from dynadb_async.connection.request import Request
+from dynadb_async.connection.shape import check_key, check_shape
+from dynadb_async.values.attribute_json import decoded
 
 OK = 200
+EMPTY = b"{}"
+
+# DynamoDB's items have 32 levels, each of them two of JSON. Deeper ones would end Python's stack.
+DEEPEST = 250
+TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 
 
 class Answer(NamedTuple):
@@ -22,6 +33,24 @@ class Answer(NamedTuple):
     body: bytes | None = None
 
 
+def answer_of(request: Request, status: int, checksum: str | None, request_id: str, body: bytes) -> Answer:
+    """
+    What was said to *request*, if it is to be believed.
+
+    Raises:
+        AttemptFailedError: It is an error, or damaged, or the answer to another request.
+        ConditionFailedError: With the item that is there instead.
+        TransactionRefusedError: The same of a transaction.
+    """
+    check_checksum(checksum, body)
+    if status != OK:
+        raise refusal_of(request, error_answer(status, request_id, body))
+    members: Any = decode(body) if body != EMPTY else {}
+    check_shape(request.operation, members)
+    check_key(request, members)
+    return Answer(members, body)
+
+
 def check_checksum(stated: str | None, body: bytes) -> None:
     """
     Compare *body* with the CRC32 that the server states, where it does (moto does not).
@@ -33,28 +62,46 @@ def check_checksum(stated: str | None, body: bytes) -> None:
         raise AttemptFailedError(CORRUPT)
 
 
-def check_shape(operation: str, answer: Any) -> None:
+def decode(body: bytes) -> Any:
     """
-    The answer has the members that belong to it, and an item is a map of attribute values.
+    The JSON of an answer, binaries as bytes.
 
     Raises:
-        AttemptFailedError: Anything else, such as a proxy's page with status 200: it must not read as "no item".
+        AttemptFailedError: It is none, or nested deeper than any item.
     """
-    if not isinstance(answer, dict):
-        raise AttemptFailedError(CORRUPT)
-    members = OPERATIONS[operation].members
-    if members is not None and not members.issuperset(answer):
-        raise AttemptFailedError(CORRUPT)
-    if operation == "DescribeTable" and not isinstance(answer.get("Table"), dict):
-        raise AttemptFailedError(CORRUPT)
-    items = [answer["Item"]] if "Item" in answer else answer.get("Items", ())
-    if not isinstance(items, list | tuple) or not all(_is_item(item) for item in items):
-        raise AttemptFailedError(CORRUPT)
-    if operation in ("Query", "Scan") and "Items" not in answer:
-        raise AttemptFailedError(CORRUPT)
+    try:
+        members = decoded(body, "Item", "Items", "CancellationReasons", "UnprocessedItems")
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    else:
+        # Nearly no item has so many maps and lists, and only one that has can be that deep.
+        if body.count(b'"M"') + body.count(b'"L"') < DEEPEST // 2 and b"\\u004" not in body:
+            return members
+        if not _is_deep(members, body):
+            return members
+    raise AttemptFailedError(CORRUPT)
 
 
-def _is_item(item: Any) -> bool:
-    if type(item) is not dict:
-        return False
-    return len([1 for value in item.values() if type(value) is dict and len(value) == 1]) == len(item)
+def _is_deep(members: Any, body: bytes) -> bool:
+    try:
+        # It writes no deeper ones, and is the quickest way to know.
+        orjson.dumps(members, default=len)
+    except orjson.JSONEncodeError:
+        level = deepest = 0
+        for sign in TEXTS.sub(b"", body):
+            level += (sign in b"[{") - (sign in b"]}")
+            deepest = max(level, deepest)
+        return deepest > DEEPEST
+    return False
+
+
+def error_answer(status: int, request_id: str, body: bytes) -> dict[str, Any]:
+    """An answer with another status than 200, as the SDK would read it; what can't be read is of its status alone."""
+    try:
+        said = decode(body)
+        code = said["__type"].partition(":")[0].rpartition("#")[2]
+        message = said.get("message", said.get("Message", ""))
+    except (AttemptFailedError, TypeError, KeyError, AttributeError):
+        code, message, said = str(status), "", {}
+    metadata = {"RequestId": request_id, "HTTPStatusCode": status}
+    return {**said, "Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}

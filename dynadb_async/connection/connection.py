@@ -20,6 +20,7 @@ from dynadb_async.connection.failures import (
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.retry import Attempts, RetryBudget
+from dynadb_async.connection.shape import units_of
 from dynadb_async.connection.ways import Ways
 from dynadb_async.observer import Observer
 
@@ -107,7 +108,7 @@ class Connection:
         code, units = "Cancelled", 0.0
         try:
             answer = await self._asked(request, until)
-            code, units = "", answer.members.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+            code, units = "", units_of(answer.members) or 0.0
         except ConditionFailedError:
             code = CONDITION_FAILED
             raise

@@ -19,6 +19,9 @@ from dynadb_async.errors import (
 
 SERVER_FAULT = 500
 
+# Of a server's own words: its codes and ids are far shorter.
+LONGEST_WORD = 100
+
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 TRANSACTION_REFUSED = "TransactionCanceledException"
@@ -156,11 +159,11 @@ def failure_of_handshake(error: BaseException | None) -> Failure:
 def failure_of_answer(answer: Mapping[str, Any]) -> Failure:
     """What an error answer in botocore's form means."""
     details = answer.get("ResponseMetadata", {})
-    code, status = str(answer.get("Error", {}).get("Code", "")), details.get("HTTPStatusCode", 0)
+    code, status = told(answer.get("Error", {}).get("Code", "")), details.get("HTTPStatusCode", 0)
     failure = Failure(
         code=code,
         advice=ADVICE.get(code, "DynamoDB refused the request"),
-        request_id=details.get("RequestId", ""),
+        request_id=told(details.get("RequestId", "")),
         is_retryable=False,
         may_have_happened=False,
     )
@@ -168,7 +171,11 @@ def failure_of_answer(answer: Mapping[str, Any]) -> Failure:
         advice = "DynamoDB asks to slow down; raise the table's capacity, use on-demand billing, or try later"
         return evolve(failure, advice=advice, is_retryable=True, is_throttled=True)
     if status >= SERVER_FAULT:
-        return evolve(failure, advice="DynamoDB had a fault of its own", is_retryable=True, may_have_happened=True)
+        # Whoever has a fault is in no state to say what is, or is not, there.
+        code = str(status) if code in (TABLE_MISSING, CONDITION_FAILED) else code
+        return evolve(
+            failure, code=code, advice="DynamoDB had a fault of its own", is_retryable=True, may_have_happened=True
+        )
     if code == "ValidationException" and "size" in str(answer["Error"].get("Message", "")).lower():
         return evolve(failure, code=ITEM_TOO_LARGE)
     return failure
@@ -186,6 +193,11 @@ def transaction_refused(answer: Mapping[str, Any]) -> Exception:
 
 MEANT = {"ValidationError": "ValidationException", "AccessDenied": "AccessDeniedException"}
 """Codes of a transaction's reasons, as other answers have them."""
+
+
+def told(words: object) -> str:
+    """What a server says, as our own texts may repeat it: short, and without what would break a line or hide one."""
+    return "".join([sign for sign in str(words)[:LONGEST_WORD] if sign.isprintable()])
 
 
 def error_of(failure: Failure, operation: str, table: str, *, may_have_happened: bool) -> DynaDbError:

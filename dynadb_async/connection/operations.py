@@ -36,10 +36,17 @@ OPERATIONS = {
     ),
     "TransactWriteItems": Operation(method="transact_write_items", members=COST),
     "BatchWriteItem": Operation(method="batch_write_item", members=COST | {"UnprocessedItems"}),
-    "DescribeTable": Operation(method="describe_table", is_read=True, is_about_items=False),
+    "DescribeTable": Operation(
+        method="describe_table", is_read=True, is_about_items=False, members=frozenset({"Table"})
+    ),
     "CreateTable": Operation(method="create_table", is_about_items=False),
     "DeleteTable": Operation(method="delete_table", is_about_items=False),
-    "DescribeTimeToLive": Operation(method="describe_time_to_live", is_read=True, is_about_items=False),
+    "DescribeTimeToLive": Operation(
+        method="describe_time_to_live",
+        is_read=True,
+        is_about_items=False,
+        members=frozenset({"TimeToLiveDescription"}),
+    ),
     "UpdateTimeToLive": Operation(method="update_time_to_live", is_about_items=False),
 }
 ITEM_OPERATIONS = tuple(name for name, operation in OPERATIONS.items() if operation.is_about_items)

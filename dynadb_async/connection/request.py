@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from dynadb_async.values.attribute_json import decoded, encoded
 
@@ -20,16 +20,23 @@ class Request:
         operation: DynamoDB's name for it, such as `GetItem`.
         table: The table's name.
         body: The parameters as JSON, binaries in base64.
+        key: The item's key, where it asks for one item: an answer with another is not its own.
     """
 
     operation: str
     table: str
     body: bytes
+    key: Mapping[str, Any] = field(factory=dict)
 
     @classmethod
     def of(cls, operation: str, parameters: Mapping[str, Any]) -> Self:
         """From parameters in botocore's form."""
-        return cls(operation, parameters["TableName"], encoded(parameters))
+        return cls(operation, parameters["TableName"], encoded(parameters), parameters.get("Key", {}))
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether there is a condition that may fail."""
+        return b'"ConditionExpression":' in self.body
 
     @property
     def parameters(self) -> dict[str, Any]:

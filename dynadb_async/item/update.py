@@ -52,17 +52,18 @@ def update_of_save(
     written: dict[str, Any] = {**attributes, layout.recent_name: Fragment(recent)}
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
-    request = Request("UpdateItem", table.name, _body(layout, written, loaded, user_id))
+    key = layout.key(user_id)
+    request = Request("UpdateItem", table.name, _body(layout, written, loaded, key), key)
     snapshot = Snapshot(written.get(UPDATED_AT), write_of(entry), recent, ((_written_by, request.body),))
     if snapshot.size_bound + (0 if stored is None else stored.size_bound) > LARGEST_ITEM:
         old = {} if stored is None else stored.item()
-        beside = {name: value for name, value in old.items() if name not in written} | layout.key(user_id)
+        beside = {name: value for name, value in old.items() if name not in written} | key
         if snapshot.tighter_bound() + size_bound(beside) > LARGEST_ITEM:
             check_size(beside | snapshot.item())
     return Update(snapshot, request)
 
 
-def _body(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> bytes:
+def _body(layout: Layout, written: Item, loaded: Loaded, key: Item) -> bytes:
     condition, values = _condition(loaded)
     # An item past its TTL is a new one: what the old one held besides goes.
     old = loaded.stored.item() if loaded.is_expired and loaded.stored is not None else {}
@@ -71,7 +72,7 @@ def _body(layout: Layout, written: Item, loaded: Loaded, user_id: str) -> bytes:
         layout.config.table.name, layout.key_name, layout.recent_name, condition, tuple(written), dropped
     )
     values.update(zip(places, written.values(), strict=True))
-    return statement + encoded({"Key": layout.key(user_id), "ExpressionAttributeValues": values})[1:]
+    return statement + encoded({"Key": key, "ExpressionAttributeValues": values})[1:]
 
 
 @lru_cache(64)

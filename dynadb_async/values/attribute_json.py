@@ -64,14 +64,20 @@ def parsed(body: bytes) -> Any:
     What is in *body*, binaries in base64, as they are sent.
 
     Raises:
-        ValueError: It is no JSON.
+        ValueError: It is no JSON in UTF-8.
+        RecursionError: It is nested too deep.
     """
     try:
         return orjson.loads(body)
     except ValueError:
         if b"\\ud" not in body.lower():
             raise
-    return json.loads(body)
+    # From bytes it would take UTF-16, too, and a byte-order mark; and it knows numbers that JSON doesn't.
+    return json.loads(body.decode(), parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def _with_binaries(values: Mapping[str, Any]) -> dict[str, Any]:

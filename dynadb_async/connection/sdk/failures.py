@@ -18,25 +18,23 @@ from botocore.parsers import ResponseParserError
 
 from dynadb_async.connection.failures import (
     BROKEN_OFF,
-    CONDITION_FAILED,
     CORRUPT,
     LATE,
     NO_CREDENTIALS,
-    TRANSACTION_REFUSED,
     UNREACHABLE,
     AttemptFailedError,
-    ConditionFailedError,
     Failure,
     failure_of_answer,
     failure_of_handshake,
-    transaction_refused,
 )
+from dynadb_async.connection.refusals import refusal_of
+from dynadb_async.connection.request import Request
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(request: Request | None = None) -> Iterator[None]:
     """
-    What the SDK raises within, in our words; anything else is a bug, to be seen as it is.
+    What the SDK raises within, in our words, asking for *request*; anything else is a bug, to be seen as it is.
 
     Raises:
         AttemptFailedError: There was no answer, or it was an error.
@@ -45,18 +43,20 @@ def translated() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        failed = failed_of(error)
+        failed = failed_of(error, request)
         if failed is None:
             raise
         raise failed from None
 
 
-def failed_of(error: Exception) -> Exception | None:
+def failed_of(error: Exception, request: Request | None) -> Exception | None:
     """What to raise instead of *error*; None if it stays as it is."""
-    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == CONDITION_FAILED:
-        return ConditionFailedError(error.response.get("Item"))
-    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == TRANSACTION_REFUSED:
-        return transaction_refused(error.response)
+    if (
+        isinstance(error, ClientError)
+        and request is not None
+        and "HTTPStatusCode" in error.response["ResponseMetadata"]
+    ):
+        return refusal_of(request, error.response)
     failure = failure_of(error)
     return None if failure is None else AttemptFailedError(failure)
 

@@ -1,7 +1,6 @@
 """The ordinary aioboto3 client: its settings, its opening, its answers and its end."""
 
 import asyncio
-import contextlib
 import os
 from importlib.metadata import version
 from typing import Any, Self
@@ -13,14 +12,16 @@ from botocore.exceptions import NoRegionError
 
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer
+from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
-from dynadb_async.connection.sdk.abandoned import abandon_session
+from dynadb_async.connection.sdk.abandoned import abandon_sessions, drop_idle
 from dynadb_async.connection.sdk.answers import check_sdk_answer
 from dynadb_async.connection.sdk.failures import translated
 from dynadb_async.connection.sdk.http_session import check_http_session, checking_config
 from dynadb_async.connection.sdk.plain_client import Watch, plain_of
+from dynadb_async.connection.shape import check_key
 from dynadb_async.errors import ConfigError
 
 USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
@@ -68,10 +69,19 @@ class OpenClient:
     async def call(self, request: Request, until: float) -> Answer:
         """See `Way`."""
         limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
-        # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
-        with translated():
-            async with asyncio.timeout_at(min(limit, until)):
-                return Answer(await getattr(self.sdk, OPERATIONS[request.operation].method)(**request.parameters))
+        ask = getattr(self.sdk, OPERATIONS[request.operation].method)
+        try:
+            # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
+            with translated(request):
+                async with asyncio.timeout_at(min(limit, until)):
+                    members = await ask(**request.parameters)
+            check_key(request, members)
+        except AttemptFailedError as error:
+            if error.failure is CORRUPT:
+                # What comes next on its connection may be another answer that is nobody's, or somebody else's.
+                drop_idle(self.sdk)
+            raise
+        return Answer(members)
 
     def plain(self) -> Plain | None:
         """What the wire has to know to answer in its place; None if only the client itself can."""
@@ -87,10 +97,7 @@ class OpenClient:
 
     def abandon(self) -> None:
         """Let go of the sockets: their event loop was closed."""
-        # No public way leads there. Where a release of the SDK keeps them elsewhere, Python's own warning remains.
-        with contextlib.suppress(AttributeError):
-            for session in self.sdk._endpoint.http_session._sessions.values():  # noqa: SLF001
-                abandon_session(session)
+        abandon_sessions(self.sdk)
 
 
 async def _entered(context: Any) -> Any:

@@ -7,32 +7,22 @@ patched method), it is asked instead.
 
 import asyncio
 import logging
-from typing import Any, Protocol
+from typing import Protocol
 
 from dynadb_async.config import ClientConfig
-from dynadb_async.connection.answers import OK, Answer, check_checksum, check_shape
-from dynadb_async.connection.failures import (
-    CONDITION_FAILED,
-    CORRUPT,
-    TRANSACTION_REFUSED,
-    AttemptFailedError,
-    ConditionFailedError,
-    failure_of_answer,
-    transaction_refused,
-)
+from dynadb_async.connection.answers import Answer, answer_of
+from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.keys import Keys, RenewedKeys
 from dynadb_async.connection.operations import ITEM_OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.wire.endpoint import Endpoint
-from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
+from dynadb_async.connection.wire.exchange import Pace, Transport, UnusualAnswerError
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
 from dynadb_async.connection.wire.signature import Signer
-from dynadb_async.values.attribute_json import decoded
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
-EMPTY = b"{}"
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ITEM_OPERATIONS}
 
 
@@ -86,14 +76,12 @@ class Wire:
             logger.info("%s: no answer in DynamoDB's form; from now on, the ordinary client is used", operation)
             self._is_understood = False
             raise AttemptFailedError(CORRUPT) from None
-        check_checksum(answer.checksum, answer.body)
-        if answer.status != OK:
-            raise _refusal(answer)
-        members: dict[str, Any] = decode(answer.body) if answer.body != EMPTY else {}
-        if answer.checksum is None or type(members) is not dict:
-            # What has the right checksum is DynamoDB's, or in its form.
-            check_shape(operation, members)
-        return Answer(members, answer.body)
+        try:
+            return answer_of(request, answer.status, answer.checksum, answer.request_id, answer.body)
+        except AttemptFailedError as error:
+            if error.failure is CORRUPT:
+                answer.distrust()
+            raise
 
     def abandon(self) -> None:
         """Let go of the connections of an event loop that was closed first."""
@@ -102,35 +90,3 @@ class Wire:
     async def close(self) -> None:
         """Close the connections."""
         await self._transport.close()
-
-
-def decode(body: bytes) -> Any:
-    """
-    The JSON of an answer, binaries as bytes.
-
-    Raises:
-        AttemptFailedError: It is no JSON.
-    """
-    try:
-        return decoded(body, "Item", "Items", "CancellationReasons", "UnprocessedItems")
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        pass
-    raise AttemptFailedError(CORRUPT)
-
-
-def _refusal(answer: HttpAnswer) -> Exception:
-    """What an error answer says, as the SDK would read it."""
-    try:
-        said = decode(answer.body)
-        code = str(said["__type"]).partition(":")[0].rpartition("#")[2]
-        message = said.get("message", said.get("Message", ""))
-    except (AttemptFailedError, TypeError, KeyError, AttributeError):
-        code, message, said = str(answer.status), "", {}
-    if code == CONDITION_FAILED:
-        return ConditionFailedError(said.get("Item"))
-    metadata = {"RequestId": answer.request_id, "HTTPStatusCode": answer.status}
-    if code == TRANSACTION_REFUSED:
-        return transaction_refused({"ResponseMetadata": metadata, **said})
-    return AttemptFailedError(
-        failure_of_answer({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata})
-    )

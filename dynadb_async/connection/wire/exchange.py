@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from dynadb_async.connection.wire.signature import SignedRequest
 
@@ -20,12 +20,14 @@ class HttpAnswer:
         checksum: The server's CRC32 of the body, in decimal, where it sends one.
         request_id: The server's handle for the request, where it sends one.
         body: As it came.
+        distrust: Closes its connection: what comes next on it may not belong to the next request.
     """
 
     status: int
     checksum: str | None
     request_id: str
     body: bytes
+    distrust: Callable[[], object] = field(default=object, eq=False, repr=False)
 
 
 @frozen

@@ -158,7 +158,7 @@ class Connection(asyncio.BufferedProtocol):
             self._keep(bytearray(FIRST_BUFFER))
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
-            answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body))
+            answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body, self.abort))
 
     def _grow(self, size: int) -> None:
         # A new one: the event loop may still hold a view of the old.

@@ -1,0 +1,60 @@
+"""What an answer that is an error means to its request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dynadb_async.connection.failures import (
+    CONDITION_FAILED,
+    CORRUPT,
+    TRANSACTION_REFUSED,
+    AttemptFailedError,
+    ConditionFailedError,
+    failure_of_answer,
+    transaction_refused,
+)
+from dynadb_async.connection.request import Request
+from dynadb_async.connection.shape import check_item, check_key
+
+BAD_REQUEST = 400
+
+
+def refusal_of(request: Request, answer: Mapping[str, Any]) -> Exception:
+    """What *answer*, with another status than 200 and in botocore's form, means to *request*."""
+    code = answer.get("Error", {}).get("Code")
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", BAD_REQUEST)
+    if status < BAD_REQUEST:
+        # No success, and no error of DynamoDB's either: nobody knows what was done.
+        return AttemptFailedError(CORRUPT)
+    try:
+        if status == BAD_REQUEST and code == CONDITION_FAILED:
+            return _failed_condition(request, answer.get("Item"))
+        if status == BAD_REQUEST and code == TRANSACTION_REFUSED:
+            _check_reasons(request, answer.get("CancellationReasons"))
+            return transaction_refused(answer)
+    except AttemptFailedError as error:
+        return error
+    return AttemptFailedError(failure_of_answer(answer))
+
+
+def _failed_condition(request: Request, item: Any) -> Exception:
+    if not request.is_conditional:
+        raise AttemptFailedError(CORRUPT)
+    if item:
+        check_item(item)
+        check_key(request, {"Item": item})
+    return ConditionFailedError(item or None)
+
+
+def _check_reasons(request: Request, reasons: Any) -> None:
+    """They are one for each member of the transaction, and their items are those that it names."""
+    members = request.parameters.get("TransactItems", [])
+    if not isinstance(reasons or [], list) or len(reasons or members) != len(members):
+        raise AttemptFailedError(CORRUPT)
+    for member, reason in zip(members, reasons or [], strict=False):
+        if not isinstance(reason, dict):
+            raise AttemptFailedError(CORRUPT)
+        if reason.get("Item"):
+            check_item(reason["Item"])
+            [action] = member.values()
+            if not action.get("Key", {}).items() <= reason["Item"].items():
+                raise AttemptFailedError(CORRUPT)

@@ -1,0 +1,101 @@
+"""The members that an answer has, and whether it belongs to its request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
+from dynadb_async.connection.operations import OPERATIONS
+from dynadb_async.connection.request import Request
+
+# What a table's description has, and what is in it beside a name.
+NAMED = {"KeySchema": "KeyType", "AttributeDefinitions": "AttributeType"}
+
+
+def check_shape(operation: str, answer: Any) -> None:
+    """
+    The answer has the members that belong to it, and an item is a map of attribute values.
+
+    Raises:
+        AttemptFailedError: Anything else, such as a proxy's page with status 200: it must not read as "no item".
+    """
+    if type(answer) is not dict:
+        raise AttemptFailedError(CORRUPT)
+    members = OPERATIONS[operation].members
+    if members is not None and not members.issuperset(answer):
+        raise AttemptFailedError(CORRUPT)
+    if "Item" in answer:
+        check_item(answer["Item"])
+    if not OPERATIONS[operation].is_about_items:
+        _check_description(operation, answer)
+    elif operation in ("Query", "Scan"):
+        _check_items(answer)
+    if "ConsumedCapacity" in answer and units_of(answer) is None:
+        raise AttemptFailedError(CORRUPT)
+
+
+def check_item(item: Any) -> None:
+    """
+    It is a map of attribute values.
+
+    Raises:
+        AttemptFailedError: It is something else.
+    """
+    if type(item) is not dict:
+        raise AttemptFailedError(CORRUPT)
+    if len([1 for value in item.values() if type(value) is dict and len(value) == 1]) != len(item):
+        raise AttemptFailedError(CORRUPT)
+
+
+def check_key(request: Request, answer: Mapping[str, Any]) -> None:
+    """
+    Items have the key, and a table the name, that was asked for.
+
+    Raises:
+        AttemptFailedError: It is the answer to another request.
+    """
+    key = request.key.items()
+    if "Item" in answer and not key <= answer["Item"].items():
+        raise AttemptFailedError(CORRUPT)
+    if "Items" in answer and not all(key <= item.items() for item in answer["Items"]):
+        raise AttemptFailedError(CORRUPT)
+    if "Table" in answer and answer["Table"].get("TableName", request.table) != request.table:
+        raise AttemptFailedError(CORRUPT)
+
+
+def units_of(answer: Mapping[str, Any]) -> float | None:
+    """The capacity that was consumed, of one table or of several; None if what is said about it is none."""
+    try:
+        stated = answer.get("ConsumedCapacity", [])
+        return float(sum(one.get("CapacityUnits", 0.0) for one in (stated if isinstance(stated, list) else [stated])))
+    except (AttributeError, TypeError, OverflowError):
+        return None
+
+
+def _check_items(answer: Mapping[str, Any]) -> None:
+    items = answer.get("Items")
+    if not isinstance(items, list) or not isinstance(answer.get("LastEvaluatedKey", {}), dict):
+        raise AttemptFailedError(CORRUPT)
+    for item in items:
+        check_item(item)
+
+
+def _check_description(operation: str, answer: Mapping[str, Any]) -> None:
+    is_table = operation == "DescribeTable"
+    described = answer.get("Table" if is_table else "TimeToLiveDescription", None if is_table else {})
+    if not isinstance(described, dict) or (is_table and not _is_table(described)):
+        raise AttemptFailedError(CORRUPT)
+
+
+def _is_table(table: Mapping[str, Any]) -> bool:
+    # One that is made or deleted just now may lack them.
+    is_passing = table.get("TableStatus") in ("CREATING", "DELETING")
+    return isinstance(table.get("TableStatus", ""), str) and all(
+        _are_named(table[member], beside) if member in table else is_passing for member, beside in NAMED.items()
+    )
+
+
+def _are_named(attributes: Any, beside: str) -> bool:
+    names = ("AttributeName", beside)
+    return isinstance(attributes, list) and all(
+        isinstance(one, dict) and all(isinstance(one.get(name), str) for name in names) for one in attributes
+    )
