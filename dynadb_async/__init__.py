@@ -4,6 +4,8 @@ from dynadb_async.adapter import AsyncDynamoDb
 from dynadb_async.config import (
     ClientConfig,
     ConflictResolver,
+    Conversations,
+    ConversationTableConfig,
     DynamoDbConfig,
     MarshallConfig,
     OnDemand,
@@ -41,6 +43,8 @@ __all__ = [
     "ClientConfig",
     "ConfigError",
     "ConflictResolver",
+    "ConversationTableConfig",
+    "Conversations",
     "DynaDbError",
     "DynamoDbConfig",
     "DynamoDbSerializer",

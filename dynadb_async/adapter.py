@@ -1,13 +1,13 @@
 """An assistant's memory in DynamoDB: load a person's turn, let it be handled, save it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 
-from dynadb_async.config import DynamoDbConfig
+from dynadb_async.config import Conversations, DynamoDbConfig
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.ways import store_of
 from dynadb_async.errors import UsageError
@@ -20,6 +20,9 @@ from dynadb_async.values.serializer import DynamoDbSerializer, Serializer
 
 if TYPE_CHECKING:
     import aioboto3
+
+    from dynadb_async.conversations import Conversation, ConversationInfo
+    from dynadb_async.conversations.log import Log
 
 
 def utc_now() -> datetime:
@@ -112,7 +115,7 @@ class AsyncDynamoDb(Generic[T]):
         if self.config.enabled:
             with live.work:
                 await live.connection.open()
-                await live.table.ensure()
+                await live.ensure_tables()
 
     async def close(self) -> None:
         """
@@ -222,6 +225,51 @@ class AsyncDynamoDb(Generic[T]):
         item = await self._running().read(user_id) or {}
         return self._layout.exported(item)
 
+    def conversation(self, user_id: str, conversation_id: str) -> "Conversation":
+        """
+        A log of messages beside the user's item; no I/O. It needs `conversations` in the configuration.
+
+        Args:
+            user_id: As for `turn`.
+            conversation_id: Any text of 1 to about 1000 bytes.
+
+        Raises:
+            UsageError: No conversations are configured.
+            SerializationError: The conversation's id is none.
+        """
+        from dynadb_async.conversations.conversation import Conversation, names_of  # noqa: PLC0415 - for who has them
+
+        config = self._conversations_config()
+        return Conversation(log=self._log, names=names_of(self._layout, config, user_id, conversation_id))
+
+    async def conversations(self, user_id: str) -> "AsyncIterator[ConversationInfo]":
+        """
+        All of the user's conversations, newest first, without their messages.
+
+        Raises:
+            UsageError: No conversations are configured.
+        """
+        self._conversations_config()
+        log = self._log()
+        async with log.working("read"):
+            infos = await log.infos(user_id)
+        for info in infos:
+            yield info
+
+    def _conversations_config(self) -> Conversations:
+        if self.config.conversations is None:
+            msg = "no conversations are configured; set conversations=Conversations(table) of DynamoDbConfig"
+            raise UsageError(msg)
+        return self.config.conversations
+
+    def _log(self) -> "Log":
+        return cast("Log", self._running().beside)
+
+    def _log_of(self, config: Conversations, live: Live) -> "Log":
+        from dynadb_async.conversations.log import Log  # noqa: PLC0415 - for who has them
+
+        return Log.of(config, live)
+
     async def ensure_table(self) -> None:
         """
         Wait until the table is ACTIVE, and create it first if it is missing and `create_table_on_init` allows it.
@@ -236,8 +284,7 @@ class AsyncDynamoDb(Generic[T]):
         """
         live = self._running()
         if self.config.enabled:
-            with live.work:
-                await live.table.ensure()
+            await live.ensure_tables()
 
     def _running(self, *, is_saving: bool = False) -> Live:
         """What we have in the running event loop; begun anew if the last loop has ended."""
@@ -248,6 +295,8 @@ class AsyncDynamoDb(Generic[T]):
             raise UsageError(msg)
         if live is None:
             self._live = live = Live.begin(self._layout, self._session, self._store, self._clock, self.observer)
+            if self.config.conversations is not None:
+                live.beside = self._log_of(self.config.conversations, live)
         if live.loop is not loop:
             msg = "used from a second event loop while the first is alive; make one AsyncDynamoDb for each loop"
             raise UsageError(msg)

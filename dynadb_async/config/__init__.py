@@ -3,6 +3,8 @@
 from dynadb_async.config.config import (
     ClientConfig,
     ConflictResolver,
+    Conversations,
+    ConversationTableConfig,
     DynamoDbConfig,
     HistoryFunction,
     MarshallConfig,
@@ -19,6 +21,8 @@ from dynadb_async.config.validation import is_embedded
 __all__ = [
     "ClientConfig",
     "ConflictResolver",
+    "ConversationTableConfig",
+    "Conversations",
     "DynamoDbConfig",
     "HistoryFunction",
     "MarshallConfig",

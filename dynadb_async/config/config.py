@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal, Self
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from dynadb_async.config import structure, validation
 from dynadb_async.config.validation import a_bool, an_int, copied, one_of, seconds, text
@@ -192,6 +192,51 @@ def _table(value: TableConfig | str) -> TableConfig:
 
 
 @frozen
+class ConversationTableConfig(TableConfig):
+    """As TableConfig, and paid by request unless told otherwise: an append writes several units at once."""
+
+    billing: Provisioned | OnDemand = field(
+        factory=OnDemand,
+        kw_only=True,
+        validator=one_of(Provisioned, OnDemand),
+        metadata={"modes": {"on-demand": OnDemand, "pay-per-request": OnDemand, "provisioned": Provisioned}},
+    )
+
+
+def _conversation_table(value: TableConfig | str) -> TableConfig:
+    return ConversationTableConfig(value) if isinstance(value, str) else value
+
+
+@frozen
+class Conversations:
+    """
+    Logs of messages beside users' items, in a second table.
+
+    Attributes:
+        table: A TableConfig, or the table's name. Its key is the user's id and a sort key `name`.
+        keep: How long a message lives, by TTL; None for as long as nobody deletes it.
+        serializer: Between the messages of an append and what is stored of them; None for JSON as it is.
+    """
+
+    table: TableConfig = field(
+        converter=_conversation_table,
+        validator=one_of(TableConfig, str),
+        metadata={"modes": {"": ConversationTableConfig}},
+    )
+    keep: timedelta | None = field(default=None, kw_only=True, validator=validation.duration_or_none)
+    serializer: Any = field(default=None, kw_only=True, validator=validation.conversation_serializer)
+
+    def __attrs_post_init__(self) -> None:
+        """Check what concerns several settings."""
+        validation.check_conversation_table(self, self.table)
+
+    @property
+    def ready_table(self) -> TableConfig:
+        """The table with the TTL that `keep` needs."""
+        return self.table if self.keep is None else evolve(self.table, ttl=TimeToLive(self.keep))
+
+
+@frozen
 class DynamoDbConfig:
     """
     Everything an adapter can be told.
@@ -205,6 +250,7 @@ class DynamoDbConfig:
         recent_responses: For how many of them the reply is kept too.
         touch_every: A turn that changed nothing is not written again within this time, if it has no turn id and no
             history is stored. None: each turn is written. Less than the expiry of sessions and items.
+        conversations: Logs of messages beside the items; None for no second table.
     """
 
     table: TableConfig = field(converter=_table, validator=one_of(TableConfig, str))
@@ -218,6 +264,7 @@ class DynamoDbConfig:
     recent_turns: int = field(default=8, kw_only=True, validator=an_int(1))
     recent_responses: int = field(default=2, kw_only=True, validator=an_int(0))
     touch_every: timedelta | None = field(default=None, kw_only=True, validator=validation.duration_or_none)
+    conversations: Conversations | None = field(default=None, kw_only=True, validator=one_of(Conversations, None))
 
     def __attrs_post_init__(self) -> None:
         """Check what concerns several settings."""
@@ -225,6 +272,8 @@ class DynamoDbConfig:
         limits = {"stored_elements.session.expires_after": session.expires_after} if session else {}
         limits |= {"table.ttl.after": ttl.after} if ttl else {}
         validation.check_touch_every(self, self.touch_every, limits)
+        if self.conversations is not None and self.conversations.table.name == self.table.name:
+            raise validation.wrong(self, "expected a table of their own", "conversations", "table", "name")
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:

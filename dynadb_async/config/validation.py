@@ -15,6 +15,10 @@ from dynadb_async.errors import ConfigError
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 ITEM_ATTRIBUTES = ("user", "session", "history", "createdAt", "updatedAt")
+CONVERSATION_ATTRIBUTES = {
+    *("name", "n", "recent", "appends", "state", "createdAt", "updatedAt", "expiresAt"),
+    *("messages", "write", "at", "append", "cut", "part", "parts"),
+}
 OWN_TABLE_PARAMETERS = {
     "TableName": "name",
     "KeySchema": "primary_key_column",
@@ -171,6 +175,11 @@ ca_bundle: Validator = expected(
 no_top_level_container: Validator = expected(
     "False, since True wraps the item in one more map and DynamoDB refuses each save", lambda value: value is False
 )
+conversation_serializer: Validator = expected(
+    "an object with the methods serialize and deserialize, or None",
+    lambda value: value is None or all(callable(getattr(value, name, None)) for name in ("serialize", "deserialize")),
+    is_secret=True,
+)
 on_conflict: Validator = expected(
     "'merge', 'raise', 'overwrite' or a function (path, loaded, ours, theirs) -> value",
     lambda value: value in ("merge", "raise", "overwrite") if isinstance(value, str) else callable(value),
@@ -239,6 +248,15 @@ def check_attributes_differ(made: object, key: str, recent_turns: str, ttl: Any)
             )
             raise wrong(made, problem, *setting.split("."))
         taken[name] = setting
+
+
+def check_conversation_table(made: object, table: Any) -> None:
+    """The table of conversations has no settings that are about items, and a key that no attribute of theirs has."""
+    if table.ttl is not None:
+        raise wrong(made, "expected no TTL of its own: set keep of Conversations", "table", "ttl")
+    if table.primary_key_column in CONVERSATION_ATTRIBUTES:
+        problem = "expected a name that no other attribute has, got one that conversations use"
+        raise wrong(made, problem, "table", "primary_key_column")
 
 
 def check_touch_every(made: object, touch_every: timedelta | None, limits: Mapping[str, timedelta]) -> None:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from attrs import define, field
 
@@ -61,6 +61,12 @@ class Work:
                     await self._idle.wait()
 
 
+class Beside(Protocol):
+    """What an adapter keeps besides the users' items."""
+
+    table: Table
+
+
 @define(eq=False)
 class Live:
     """
@@ -85,6 +91,8 @@ class Live:
     observer: Observer | None
     work: Work
     is_enabled: bool
+    # What an adapter has besides, in a second table; the adapter's own business.
+    beside: "Beside | None" = field(default=None, init=False)
 
     @classmethod
     def begin(
@@ -114,8 +122,18 @@ class Live:
         """Let what is under way end, but not for ever; then close the client."""
         client = self.connection.config
         await self.work.ended(client.queue_timeout + 2 * client.operation_timeout)
-        await self.table.close()
+        for table in self.tables():
+            await table.close()
         await self.connection.ways.close()
+
+    def tables(self) -> list[Table]:
+        """All that have to be ready."""
+        return [self.table] if self.beside is None else [self.table, self.beside.table]
+
+    async def ensure_tables(self) -> None:
+        """Make them ready, at the same time."""
+        with self.work:
+            await asyncio.gather(*(table.ensure() for table in self.tables()))
 
     def under_way(self, name: str) -> AbstractContextManager[None]:
         """To be entered while the piece of work called *name* is done."""
@@ -185,11 +203,14 @@ class Live:
             return await self.store.read(user_id, until=left.until())
 
     async def _table_ready(self, left: TimeLeft) -> None:
-        """Wait for the table, as far as it is ours to see to that."""
+        await self.table_ready(self.table, left)
+
+    async def table_ready(self, table: Table, left: TimeLeft) -> None:
+        """Wait for *table*, as far as it is ours to see to that."""
         limit = asyncio.timeout(left.seconds)
         try:
             async with limit:
-                await self.table.ensure()
+                await table.ensure()
         except TimeoutError:
             if not limit.expired():
                 raise

@@ -37,11 +37,13 @@ class Table:
     Attributes:
         config: The table's settings.
         connection: How it is reached.
+        sort_key: The name of its sort key, if it has one; both are texts.
         is_ready: It was ACTIVE when it was last looked after, or that is not ours to do.
     """
 
     config: TableConfig
     connection: Connection
+    sort_key: str | None = None
     is_ready: bool = field(init=False)
     _lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _making: asyncio.Task[None] | None = field(default=None, init=False)
@@ -132,7 +134,6 @@ class Table:
 
     async def _create(self) -> None:
         config = self.config
-        key = config.primary_key_column
         billing: dict[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
         if not isinstance(config.billing, OnDemand):
             capacity = {
@@ -143,8 +144,8 @@ class Table:
         try:
             await self._call(
                 "CreateTable",
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in self._key()],
+                KeySchema=[{"AttributeName": name, "KeyType": role} for name, role in self._key()],
                 **billing,
                 **config.create_options,
             )
@@ -156,17 +157,23 @@ class Table:
             return
         logger.info("creating table %s", config.name)
 
+    def _key(self) -> list[tuple[str, str]]:
+        """The attributes of the key, and their roles."""
+        partition = (self.config.primary_key_column, "HASH")
+        return [partition] if self.sort_key is None else [partition, (self.sort_key, "RANGE")]
+
     def _check(self, table: Mapping[str, Any], status: str | None) -> None:
-        name, key = self.config.name, self.config.primary_key_column
+        name = self.config.name
         if status not in USABLE:
             msg = f"table {name} can't be used: its status is {status}"
             raise TableError(msg)
         types = {d["AttributeName"]: d["AttributeType"] for d in table["AttributeDefinitions"]}
         schema = [(k["AttributeName"], k["KeyType"], types.get(k["AttributeName"])) for k in table["KeySchema"]]
-        if schema != [(key, "HASH", "S")]:
-            found = ", ".join(f"{name} ({kind} {role})" for name, role, kind in schema)
+        if schema != [(key, role, "S") for key, role in self._key()]:
+            found = ", ".join(f"{key} ({kind} {role})" for key, role, kind in schema)
+            needed = ", ".join(f"{key} (S {role})" for key, role in self._key())
             msg = (
-                f"table {name} has the key {found}, but {key} (S HASH) is needed; "
+                f"table {name} has the key {found}, but {needed} is needed; "
                 "choose another table.name, or the table's own key as table.primary_key_column"
             )
             raise TableError(msg)

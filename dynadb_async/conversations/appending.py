@@ -1,0 +1,131 @@
+"""One append, until it is stored, found to be stored already, or refused."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from attrs import frozen
+
+from dynadb_async.connection.failures import TransactionRefusedError
+from dynadb_async.conversations.calls import Calls
+from dynadb_async.conversations.face import Appended
+from dynadb_async.conversations.heads import Heads, Unknown
+from dynadb_async.conversations.layout import Head, Names
+from dynadb_async.conversations.writing import Writing, written
+from dynadb_async.errors import VersionConflictError
+from dynadb_async.item.layout import Item
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+
+
+@frozen(kw_only=True)
+class Appender:
+    """
+    The appends of one event loop.
+
+    Attributes:
+        calls: The requests.
+        keep: How long messages live.
+        clock: What time it is, aware and in UTC.
+        heads: What is known, and who is next.
+    """
+
+    calls: Calls
+    keep: timedelta | None
+    clock: Callable[[], datetime]
+    heads: Heads
+
+    async def append(self, names: Names, writing: Writing, *, expected: str | None, until: float) -> Appended:
+        """
+        Store *writing*; the caller holds the conversation's line.
+
+        Raises:
+            VersionConflictError: The conversation is not as *expected*, or was deleted.
+        """
+        try:
+            return await self._append(names, writing, expected, until)
+        except BaseException:
+            # Whether it was stored is not known, or what we knew was wrong.
+            self.heads.forget(names)
+            raise
+
+    async def _append(self, names: Names, writing: Writing, expected: str | None, until: float) -> Appended:
+        head = await self.head_for(names, writing, expected, until=until)
+        refusals = 0
+        while True:
+            if (found := self.found(writing, head, expected)) is not None:
+                self.heads.remember(names, head)
+                return found
+            update = written(self.calls.table.name, names, writing, head, self.clock(), self.keep)
+            try:
+                await self.calls.transact(update.members, until=until)
+            except TransactionRefusedError as refused:
+                current = refused.item(0)
+            else:
+                self.heads.remember(names, update.head)
+                return Appended(number=update.first, revision=writing.write)
+            head = await self.head_after(names, head, current, refusals, until=until)
+            refusals += 1
+
+    async def head_for(self, names: Names, writing: Writing, expected: str | None, *, until: float) -> Head | None:
+        """The head to begin with: as it is known, read if it is not, and read for sure where it settles the matter."""
+        remembered = self.heads.known(names)
+        if isinstance(remembered, Unknown):
+            known = await self.calls.head(names, until=until, is_consistent=False)
+        else:
+            known = remembered
+        if not self._settles(writing, known, expected):
+            return known
+        head = await self.calls.head(names, until=until, is_consistent=True)
+        return self._checked(known, head)
+
+    def _settles(self, writing: Writing, head: Head | None, expected: str | None) -> bool:
+        try:
+            return self.found(writing, head, expected) is not None
+        except VersionConflictError:
+            return True
+
+    def found(self, writing: Writing, head: Head | None, expected: str | None) -> Appended | None:
+        """
+        What *head* says has become of *writing* already; None if it is still to be stored.
+
+        Raises:
+            VersionConflictError: It may not be stored: the conversation is not as *expected*.
+        """
+        live = None if head is None or head.is_expired(self.clock()) else head
+        revision = "" if live is None else live.revision
+        if live is not None:
+            if done := writing.done(live):
+                return Appended(number=done.number - len(writing.parts) + 1, revision=writing.write)
+            if earlier := writing.delivered(live):
+                return Appended(number=earlier.number, revision=revision, is_duplicate=True)
+        if expected is not None and expected != revision:
+            raise VersionConflictError([("conversation",)])
+        return None
+
+    async def head_after(
+        self, names: Names, before: Head | None, current: Item | None, refusals: int, *, until: float
+    ) -> Head | None:
+        """
+        The head as it is after the one *before* was refused, with *current* in its place, if that was told.
+
+        Raises:
+            VersionConflictError: There is none any more.
+        """
+        if refusals or current is None:
+            # Another process is at it: what came with the refusal is old after the pause.
+            if refusals:
+                await self.pause(refusals)
+            return self._checked(before, await self.calls.head(names, until=until, is_consistent=True))
+        return Head.of(current)
+
+    async def pause(self, refusals: int) -> None:
+        """Another process is at the same conversation: let it."""
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**refusals)
+        await asyncio.sleep(random.uniform(longest / 4, longest))  # noqa: S311 - no secret
+
+    def _checked(self, before: Head | None, head: Head | None) -> Head | None:
+        if head is None and before is not None:
+            raise VersionConflictError(deleted=True)
+        return head

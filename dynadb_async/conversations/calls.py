@@ -1,0 +1,118 @@
+"""The requests about one user's conversations, each within its time, and what comes back of each."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from dynadb_async.config import TableConfig
+from dynadb_async.connection.connection import Connection
+from dynadb_async.connection.failures import CORRUPT, error_of
+from dynadb_async.connection.request import Request
+from dynadb_async.conversations.layout import NAME, Head, Names
+from dynadb_async.conversations.writing import query_between
+from dynadb_async.errors import ThrottledError
+from dynadb_async.item.layout import Item
+from dynadb_async.values.attribute_json import encoded
+
+BATCH = 25
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+
+
+@frozen(kw_only=True)
+class Calls:
+    """
+    What is asked of the second table.
+
+    Attributes:
+        table: Its settings.
+        connection: How it is reached.
+    """
+
+    table: TableConfig
+    connection: Connection
+
+    def until(self) -> float:
+        """When a request that begins now has to end, on the event loop's clock."""
+        return asyncio.get_running_loop().time() + self.connection.config.operation_timeout
+
+    async def head(self, names: Names, *, until: float, is_consistent: bool) -> Head | None:
+        """The conversation's head, whether or not it has expired; None if there is none."""
+        parameters = {
+            "TableName": self.table.name,
+            "Key": names.key(names.head),
+            "ConsistentRead": is_consistent,
+        }
+        answer = await self.connection.call(Request.of("GetItem", parameters), until=until)
+        item = answer.members.get("Item")
+        return None if item is None else Head.of(item)
+
+    async def transact(self, members: Sequence[Any], *, until: float) -> None:
+        """
+        Write all of *members*, or none.
+
+        Raises:
+            TransactionRefusedError: With the items that are there instead.
+        """
+        request = Request("TransactWriteItems", self.table.name, encoded({"TransactItems": list(members)}))
+        await self.connection.call(request, until=until)
+
+    async def page(
+        self, names: Names, first: str, last: str, *, until: float | None = None, **more: Any
+    ) -> tuple[list[Item], str | None]:
+        """
+        The user's items with names of *first* to *last*, the last first; and the name to go on from, as `start`.
+
+        Raises:
+            RequestError: As for any request; also if an item comes that was not asked for.
+        """
+        parameters = query_between(self.table.name, names, first, last, **more)
+        request = Request.of("Query", parameters)
+        answer = await self.connection.call(request, until=self.until() if until is None else until)
+        items, more_at = answer.members.get("Items", []), answer.members.get("LastEvaluatedKey")
+        for item in items:
+            if not self._is_asked_for(names, item, first, last):
+                raise error_of(CORRUPT, "Query", self.table.name, may_have_happened=False)
+        return items, None if more_at is None else more_at[NAME]["S"]
+
+    def _is_asked_for(self, names: Names, item: Item, first: str, last: str) -> bool:
+        if item.get(names.key_name) != {"S": names.user_id}:
+            return False
+        name = item.get(NAME, {}).get("S")
+        # As DynamoDB orders them, by their bytes.
+        return isinstance(name, str) and first.encode() <= name.encode() <= last.encode()
+
+    async def pages(self, names: Names, first: str, last: str, **more: Any) -> AsyncIterator[list[Item]]:
+        """All of them, page by page, each within the time of an operation."""
+        start: dict[str, Any] = {}
+        while True:
+            items, at = await self.page(names, first, last, **more, **start)
+            yield items
+            if at is None:
+                return
+            start = {"ExclusiveStartKey": names.key(at)}
+
+    async def keys(self, names: Names, first: str, last: str) -> AsyncIterator[list[Item]]:
+        """The keys of all of them, as they are for sure."""
+        async for items in self.pages(names, first, last, ConsistentRead=True, ProjectionExpression="#key, #name"):
+            yield items
+
+    async def delete(self, keys: Sequence[Item]) -> None:
+        """Delete the items with *keys*, 25 at a time, each request within the time of an operation."""
+        for at in range(0, len(keys), BATCH):
+            await self._delete_batch([{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH]])
+
+    async def _delete_batch(self, requests: list[Any]) -> None:
+        until, pause = self.until(), FIRST_PAUSE
+        while True:
+            body = encoded({"RequestItems": {self.table.name: requests}})
+            answer = await self.connection.call(Request("BatchWriteItem", self.table.name, body), until=until)
+            requests = answer.members.get("UnprocessedItems", {}).get(self.table.name, [])
+            if not requests:
+                return
+            if asyncio.get_running_loop().time() + pause > until:
+                advice = "DynamoDB left some of a batch undone; raise the table's capacity, or try later"
+                raise ThrottledError(advice, operation="BatchWriteItem", code="UnprocessedItems")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)

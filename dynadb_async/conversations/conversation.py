@@ -1,0 +1,133 @@
+"""One conversation of one user, as a caller has it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import field, frozen
+
+from dynadb_async.config import Conversations
+from dynadb_async.conversations.codec import json_of
+from dynadb_async.conversations.face import Appended, ConversationInfo, Page
+from dynadb_async.conversations.layout import LONGEST_APPEND_ID, Names, quoted
+from dynadb_async.conversations.log import Log
+from dynadb_async.errors import SerializationError
+from dynadb_async.item import Layout
+
+
+@frozen(kw_only=True, eq=False)
+class Conversation:
+    """
+    A log of messages: any JSON values, which come back equal. Making one does no I/O.
+
+        talk = db.conversation("user-1", "support")
+        await talk.append([{"role": "user", "content": "hi"}], append_id=message_id)
+        page = await talk.messages(limit=20)
+
+    Each call ends within `operation_timeout`; of `messages()` without a limit and of `delete` each request does.
+    All of them raise RequestError if DynamoDB or the network refused.
+    """
+
+    _log: Callable[[], Log] = field(repr=False)
+    _names: Names = field(repr=False)
+
+    async def append(
+        self,
+        messages: Sequence[Any],
+        *,
+        append_id: str | None = None,
+        state: Any = None,
+        replacing: int | None = None,
+        expected: str | None = None,
+    ) -> Appended:
+        """
+        Add *messages* after all that are there, all of them or none.
+
+        Args:
+            messages: JSON values, up to 4 MB as text together.
+            append_id: The caller's id of this append, up to 256 bytes. The same one within the next 8 appends, from
+                any process, changes nothing.
+            state: A small JSON value to be kept beside the messages; None leaves the one that is there.
+            replacing: The `number` of an append or page: the messages take the place of all from there on.
+            expected: The `revision` of a page, an append or an info: only if nobody came between.
+
+        Raises:
+            VersionConflictError: The conversation is not as *expected*, or was deleted since this process knew it.
+            SerializationError: A message is no JSON value; says where. Nothing was written.
+            ItemTooLargeError: They are over 4 MB. Nothing was written.
+            OutcomeUnknownError: They may be stored or not; repeat it with the same `append_id`.
+        """
+        wanted = {
+            "append_id": _checked_append_id(append_id),
+            "state": None if state is None else json_of(state, ("state",)),
+            "replacing": replacing,
+        }
+        log = self._log()
+        async with log.working("append") as until:
+            return await log.append(self._names, messages, expected=expected, until=until, **wanted)
+
+    async def messages(self, limit: int | None = None, *, before: str | None = None) -> Page:
+        """
+        The newest messages, oldest of them first.
+
+        Args:
+            limit: How many at the most; all of them if None, in as many requests as that takes.
+            before: The `before` of a page, to read on from where it ended.
+
+        Raises:
+            MalformedItemError: What is stored can't be read.
+        """
+        log = self._log()
+        async with log.working("read") as until:
+            return await log.page(self._names, limit, before, until=None if limit is None else until)
+
+    async def pop(self) -> Any:
+        """Take the newest message off; None if there is none. However many pop at once, each gets another message."""
+        log = self._log()
+        async with log.working("append") as until:
+            return await log.pop(self._names, until=until)
+
+    async def clear(self) -> None:
+        """Remove all messages, and keep the conversation, its `state` as well."""
+        log = self._log()
+        async with log.working("append") as until:
+            await log.clear(self._names, until=until)
+
+    async def info(self) -> ConversationInfo | None:
+        """What there is to know without the messages; None if there is no such conversation."""
+        log = self._log()
+        async with log.working("read") as until:
+            return await log.info(self._names, until=until)
+
+    async def delete(self) -> None:
+        """
+        Delete the conversation, in as many requests as that takes. Repeating it does nothing.
+
+        An append of a process that knew the conversation then fails, rather than to make it anew.
+        """
+        log = self._log()
+        async with log.working("delete"):
+            await log.delete(self._names)
+
+
+def names_of(layout: Layout, config: Conversations, user_id: str, conversation_id: str) -> Names:
+    """
+    The keys of a conversation.
+
+    Raises:
+        InvalidUserIdError: The user's id is no text of 1 to 2048 bytes.
+        SerializationError: The conversation's id is none.
+    """
+    layout.key(user_id)
+    return Names(key_name=config.table.primary_key_column, user_id=user_id, id=quoted(conversation_id))
+
+
+def _checked_append_id(append_id: str | None) -> str | None:
+    if append_id is None:
+        return None
+    problem = f"expected a text of 1 to {LONGEST_APPEND_ID} bytes, such as the platform's id of the message"
+    try:
+        if 1 <= len(append_id.encode()) <= LONGEST_APPEND_ID:
+            return append_id
+    except (AttributeError, UnicodeEncodeError):
+        pass
+    raise SerializationError(problem, ("append_id",))

@@ -1,0 +1,160 @@
+"""What is read of a conversation: its messages from the newest on, a page or all."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any
+
+from attrs import define, field, frozen
+
+from dynadb_async.conversations.calls import Calls
+from dynadb_async.conversations.codec import ConversationSerializer
+from dynadb_async.conversations.face import Page
+from dynadb_async.conversations.layout import LAST_NUMBER, Names, number_of
+from dynadb_async.conversations.reading import Group, Reader
+from dynadb_async.errors import SerializationError
+
+# Entries that one Query asks for beyond the messages that are wanted: some may hold none.
+SPARE = 2
+MOST_ENTRIES = 1000
+
+
+@frozen(kw_only=True)
+class Place:
+    """
+    Where a page ended.
+
+    Attributes:
+        below: The highest number of what is older.
+        rest: How many messages of the append with this number are older; 0 for all of them.
+        hidden_from: The number from which on everything older was replaced; None if nothing.
+    """
+
+    below: int = LAST_NUMBER
+    rest: int = 0
+    hidden_from: int | None = None
+
+    @classmethod
+    def of(cls, token: str | None) -> "Place":
+        """
+        From `Page.before`.
+
+        Raises:
+            SerializationError: It is none.
+        """
+        if token is None:
+            return cls()
+        try:
+            below, rest, hidden_from = (int(part) if part else None for part in token.split("."))
+            return cls(below=min(int(below or 0), LAST_NUMBER), rest=int(rest or 0), hidden_from=hidden_from)
+        except (ValueError, AttributeError):
+            pass
+        raise SerializationError("expected the `before` of an earlier page", ("before",))
+
+    def token(self) -> str:
+        """As `Page.before`."""
+        return f"{self.below}.{self.rest}.{'' if self.hidden_from is None else self.hidden_from}"
+
+
+@frozen(kw_only=True)
+class Pages:
+    """
+    Reads of one event loop.
+
+    Attributes:
+        calls: The requests.
+        serializer: Between messages and what is stored of them.
+        clock: What time it is, aware and in UTC.
+        found_dead: Hears which entries were replaced and are still there.
+    """
+
+    calls: Calls
+    serializer: ConversationSerializer | None
+    clock: Callable[[], datetime]
+    found_dead: Callable[[Names, list[tuple[int, int]]], object] = field(repr=False)
+
+    async def groups(
+        self,
+        names: Names,
+        reader: Reader,
+        place: Place,
+        wanted: int | None,
+        *,
+        until: float | None,
+        is_consistent: bool,
+    ) -> AsyncGenerator[Group]:
+        """The appends, newest first, a Query at a time."""
+        below = place.below
+        limit = {} if wanted is None else {"Limit": min(wanted + SPARE, MOST_ENTRIES)}
+        while below >= 0 and not reader.is_at_end:
+            items, at = await self.calls.page(
+                names, names.entry(0), names.entry(below), until=until, ConsistentRead=is_consistent, **limit
+            )
+            for group in reader.groups(items):
+                yield group
+            if at is None:
+                return
+            below = number_of(at) - 1
+            if reader.hidden_from is not None:
+                below = min(below, reader.hidden_from - 1)
+
+    async def page(
+        self, names: Names, limit: int | None, before: str | None, *, until: float | None, is_consistent: bool
+    ) -> Page:
+        """The newest *limit* messages, or those *before* a page; all if there is no limit. See `Conversation`."""
+        place = Place.of(before)
+        reader = Reader(self.clock(), self.serializer, place.hidden_from)
+        taken = Taken(limit, place)
+        if limit is None or limit > 0:
+            groups = self.groups(names, reader, place, limit, until=until, is_consistent=is_consistent)
+            async with aclosing(groups):
+                async for group in groups:
+                    if taken.has_enough_with(group):
+                        break
+        if reader.dead:
+            self.found_dead(names, reader.dead)
+        return Page(messages=taken.messages(), before=taken.before, number=taken.number, revision=reader.revision)
+
+
+@define(repr=False)
+class Taken:
+    """
+    The messages of a page, while it grows from the newest on.
+
+    Attributes:
+        limit: How many are wanted.
+        place: Where the page begins.
+        number: Of the append that the oldest so far came with.
+        before: For the page that comes before this one, once it is sure that there is one.
+    """
+
+    limit: int | None
+    place: Place
+    number: int | None = field(default=None, init=False)
+    before: str | None = field(default=None, init=False)
+    _newest_first: list[list[Any]] = field(factory=list, init=False)
+    _count: int = field(default=0, init=False)
+    _next: Place | None = field(default=None, init=False)
+
+    def has_enough_with(self, group: Group) -> bool:
+        """Take what is wanted of *group*; whether there is more, and no more is wanted."""
+        is_begun = bool(self.place.rest) and group.number == self.place.below
+        messages = group.messages[: self.place.rest] if is_begun else group.messages
+        if not messages:
+            return False
+        if self._next is not None:
+            self.before = self._next.token()
+            return True
+        rest = 0 if self.limit is None else max(0, self._count + len(messages) - self.limit)
+        self._newest_first.append(messages[rest:])
+        self._count += len(messages) - rest
+        self.number = group.first
+        if rest:
+            self.before = Place(below=group.number, rest=rest, hidden_from=group.hidden_from).token()
+        elif self._count == self.limit:
+            self._next = Place(below=group.first - 1, hidden_from=group.hides_from)
+        return bool(rest)
+
+    def messages(self) -> list[Any]:
+        """Oldest first."""
+        return [message for messages in reversed(self._newest_first) for message in messages]

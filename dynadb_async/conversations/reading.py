@@ -1,0 +1,130 @@
+"""Entries, newest first, as messages: what was replaced or has expired is left out, what is not whole as well; pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import define, field, frozen
+
+from dynadb_async.conversations.codec import ConversationSerializer, joined, messages_of
+from dynadb_async.conversations.layout import LAST_NUMBER, NAME, WRITE, expiry, number_of
+from dynadb_async.errors import MalformedItemError
+from dynadb_async.item.layout import Item
+
+
+@frozen(kw_only=True, repr=False)
+class Group:
+    """
+    One append as it is stored: an entry, or the parts of a large one.
+
+    Attributes:
+        first: The number of its first entry.
+        number: Of its newest.
+        write: The id of the write that made it.
+        cut: The number from which on it takes the place of what was there; None if it is only added.
+        messages: Its messages, oldest first.
+        hidden_from: The number from which on newer ones replaced what is older than them; None if nothing.
+    """
+
+    first: int
+    number: int
+    write: str
+    cut: int | None
+    messages: list[Any]
+    hidden_from: int | None = None
+
+    @property
+    def hides_from(self) -> int | None:
+        """The same with its own cut."""
+        cuts = [cut for cut in (self.hidden_from, self.cut) if cut is not None]
+        return min(cuts) if cuts else None
+
+
+@define(repr=False)
+class Reader:
+    """
+    The groups in entries that come newest first, in pages.
+
+    Attributes:
+        now: What time it is.
+        serializer: Between messages and what is stored of them.
+        hidden_from: The number from which on everything older than the groups so far was replaced; None if nothing.
+        dead: Ranges of numbers, without their ends, in which entries were replaced and are still there.
+        revision: The write id of the newest append that was seen; empty if there was none.
+    """
+
+    now: datetime
+    serializer: ConversationSerializer | None
+    hidden_from: int | None = None
+    dead: list[tuple[int, int]] = field(factory=list, init=False)
+    revision: str = field(default="", init=False)
+    # The number of the oldest entry that was seen and counts; what was replaced lies below.
+    _oldest: int = field(default=LAST_NUMBER, init=False)
+    # The newer parts of a large append whose older ones are still to come.
+    _open: list[Item] = field(factory=list, init=False)
+
+    def groups(self, items: Sequence[Item]) -> Iterator[Group]:
+        """Those that end in *items*, which go on where the last ones ended."""
+        for item in items:
+            try:
+                group = self._taken(item)
+            except (KeyError, TypeError, ValueError):
+                problem = "expected the attributes messages, write and at"
+            else:
+                if group is not None:
+                    yield group
+                continue
+            raise MalformedItemError("entry of a conversation", problem)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether everything older was replaced."""
+        return self.hidden_from == 0
+
+    def _taken(self, item: Item) -> Group | None:
+        number = number_of(item[NAME]["S"])
+        if self.hidden_from is not None and number >= self.hidden_from:
+            replaced = self.hidden_from, self._oldest
+            if replaced not in self.dead:
+                self.dead.append(replaced)
+            return None
+        expires_at = expiry(item)
+        if expires_at is not None and expires_at <= self.now.timestamp():
+            self._open = []
+            return None
+        return self._whole(item)
+
+    def _whole(self, item: Item) -> Group | None:
+        """The group that *item* completes: Query may show a part of what was written at once."""
+        if "part" not in item:
+            self._open = []
+            return self._group([item])
+        if "parts" in item:
+            self._open = [item]
+        elif self._open and self._continues(item):
+            self._open.append(item)
+        else:
+            self._open = []
+        if not self._open or len(self._open) < int(self._open[0]["parts"]["N"]):
+            return None
+        parts, self._open = self._open[::-1], []
+        return self._group(parts)
+
+    def _continues(self, item: Item) -> bool:
+        newer = self._open[-1]
+        follows = number_of(newer[NAME]["S"]) == number_of(item[NAME]["S"]) + 1
+        return follows and item[WRITE] == newer[WRITE]
+
+    def _group(self, parts: list[Item]) -> Group:
+        newest = parts[-1]
+        group = Group(
+            first=number_of(parts[0][NAME]["S"]),
+            number=number_of(newest[NAME]["S"]),
+            write=newest[WRITE]["S"],
+            cut=int(newest["cut"]["N"]) if "cut" in newest else None,
+            messages=messages_of(joined([part["messages"] for part in parts]), self.serializer),
+            hidden_from=self.hidden_from,
+        )
+        self.revision = self.revision or group.write
+        self.hidden_from, self._oldest = group.hides_from, group.first
+        return group

@@ -1,0 +1,199 @@
+"""One append as the members of a transaction, and what a refusal's head says of it; pure."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+
+from dynadb_async.conversations.codec import Content, attribute_of
+from dynadb_async.conversations.layout import (
+    EXPIRES_AT,
+    LAST_NUMBER,
+    NAME,
+    RECENT,
+    WRITE,
+    Head,
+    Names,
+    Recent,
+    expires_at,
+    milliseconds,
+)
+from dynadb_async.item.layout import Item, new_write_id, text_of_time
+
+ABSENT = "attribute_not_exists(#key)"
+AS_KNOWN = "#recent[0].#write = :known"
+EVERYTHING = 0
+"""As `replacing`: all that is there."""
+
+
+@frozen(kw_only=True, repr=False)
+class Writing:
+    """
+    What one append wants to store.
+
+    Attributes:
+        parts: Its messages, in pieces that fit into items; at least one.
+        write: Names this append, over all its attempts.
+        append_id: The caller's id.
+        replacing: The number from which on its messages take the place of those that are there.
+        state: The app's own value beside the messages, as JSON; None leaves it.
+    """
+
+    parts: tuple[Content, ...]
+    write: str
+    append_id: str | None = None
+    replacing: int | None = None
+    state: str | None = None
+
+    @classmethod
+    def of(cls, parts: tuple[Content, ...], **wanted: Any) -> "Writing":
+        """With a write id of its own."""
+        return cls(parts=parts, write=new_write_id(), **wanted)
+
+    def done(self, head: Head) -> Recent | None:
+        """Find this very append in *head*, if an earlier attempt made it: its answer got lost."""
+        return head.append_with(lambda recent: recent.write == self.write)
+
+    def delivered(self, head: Head) -> Recent | None:
+        """Another append with the same id in *head*: this one is its second delivery."""
+        if self.append_id is None:
+            return None
+        return head.append_with(lambda recent: recent.append_id == self.append_id and recent.write != self.write)
+
+
+@frozen(kw_only=True, repr=False)
+class Written:
+    """
+    An append, ready to be sent.
+
+    Attributes:
+        members: Of a transaction: the head's update first, then the entries.
+        head: What is known of the conversation once it is stored.
+        first: The number of its first entry.
+    """
+
+    members: tuple[dict[str, Any], ...]
+    head: Head
+    first: int
+
+
+def written(
+    table: str, names: Names, writing: Writing, known: Head | None, now: datetime, keep: timedelta | None
+) -> Written:
+    """*writing* on top of *known*; None if there is no conversation yet."""
+    live = None if known is None or known.is_expired(now) else known
+    first = _next_number(known, now)
+    number = first + len(writing.parts) - 1
+    at = text_of_time(now)
+    recent = Recent(write=writing.write, number=number, append_id=writing.append_id)
+    head = Head(
+        number=number,
+        appends=1 if live is None else live.appends + 1,
+        recent=(recent, *(live.recent if live else ()))[:RECENT],
+        created_at=at if live is None else live.created_at,
+        updated_at=at,
+        state=writing.state if writing.state is not None or live is None else live.state,
+        expires_at=expires_at(keep, live, now),
+    )
+    puts = tuple(
+        {"Put": {"TableName": table, "Item": item, "ConditionExpression": ABSENT} | _names(names)}
+        for item in _entries(names, writing, first, head)
+    )
+    return Written(members=(_update(table, names, head, known, is_new=live is None), *puts), head=head, first=first)
+
+
+def _next_number(known: Head | None, now: datetime) -> int:
+    if known is None:
+        return milliseconds(now)
+    return known.number + 1 if not known.is_expired(now) else max(known.number + 1, milliseconds(now))
+
+
+def _names(names: Names) -> dict[str, Any]:
+    return {"ExpressionAttributeNames": {"#key": names.key_name}}
+
+
+def _entries(names: Names, writing: Writing, first: int, head: Head) -> list[Item]:
+    count = len(writing.parts)
+    common: Item = {WRITE: {"S": writing.write}, "at": {"S": head.updated_at}}
+    if head.expires_at is not None:
+        common[EXPIRES_AT] = {"N": str(head.expires_at)}
+    items = []
+    for place, part in enumerate(writing.parts):
+        item = names.key(names.entry(first + place)) | {"messages": attribute_of(part)} | common
+        if count > 1:
+            item["part"] = {"N": str(place)}
+        items.append(item)
+    newest = items[-1]
+    if count > 1:
+        newest["parts"] = {"N": str(count)}
+    if writing.append_id is not None:
+        newest["append"] = {"S": writing.append_id}
+    if writing.replacing is not None:
+        newest["cut"] = {"N": str(writing.replacing)}
+    return items
+
+
+def _update(table: str, names: Names, head: Head, known: Head | None, *, is_new: bool) -> dict[str, Any]:
+    stored: Item = {
+        "n": {"N": str(head.number)},
+        "appends": {"N": str(head.appends)},
+        "recent": {"L": [recent.attribute() for recent in head.recent]},
+        "createdAt": {"S": head.created_at},
+        "updatedAt": {"S": head.updated_at},
+    }
+    if head.state is not None:
+        stored["state"] = {"S": head.state}
+    if head.expires_at is not None:
+        stored[EXPIRES_AT] = {"N": str(head.expires_at)}
+    dropped = [name for name, is_gone in _droppable(head, known, is_new=is_new) if is_gone]
+    attributes = {f"#{place}": name for place, name in enumerate((*stored, *dropped))}
+    sets = ", ".join(f"#{place} = :{place}" for place in range(len(stored)))
+    removes = ", ".join(f"#{place}" for place in range(len(stored), len(attributes)))
+    condition, more, values = _condition(names, known, is_expired=is_new and known is not None)
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": names.key(names.head),
+            "UpdateExpression": f"SET {sets} REMOVE {removes}" if removes else f"SET {sets}",
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": attributes | more,
+            "ExpressionAttributeValues": {f":{place}": value for place, value in enumerate(stored.values())} | values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def _droppable(head: Head, known: Head | None, *, is_new: bool) -> tuple[tuple[str, bool], ...]:
+    """What an earlier head may hold that this one does not."""
+    return (
+        ("state", is_new and known is not None and known.state is not None and head.state is None),
+        (EXPIRES_AT, known is not None and known.expires_at is not None and head.expires_at is None),
+    )
+
+
+def _condition(names: Names, known: Head | None, *, is_expired: bool) -> tuple[str, dict[str, str], Item]:
+    """What must still be true of the head, and the names and values in it."""
+    key = {"#key": names.key_name}
+    if known is None:
+        return ABSENT, key, {}
+    condition, more = AS_KNOWN, {"#recent": "recent", "#write": WRITE}
+    if is_expired:
+        condition, more = f"{ABSENT} OR {AS_KNOWN}", more | key
+    return condition, more, {":known": {"S": known.revision}}
+
+
+def query(table: str, names: Names, *, below: int = LAST_NUMBER, above: int = 0, **more: Any) -> dict[str, Any]:
+    """The parameters of a Query of entries, newest first, with numbers of *above* to *below*, both included."""
+    return query_between(table, names, names.entry(above), names.entry(below), **more)
+
+
+def query_between(table: str, names: Names, first: str, last: str, **more: Any) -> dict[str, Any]:
+    """The parameters of a Query of a user's items with names of *first* to *last*, both included, the last first."""
+    return {
+        "TableName": table,
+        "KeyConditionExpression": "#key = :key AND #name BETWEEN :first AND :last",
+        "ExpressionAttributeNames": {"#key": names.key_name, "#name": NAME},
+        "ExpressionAttributeValues": {":key": {"S": names.user_id}, ":first": {"S": first}, ":last": {"S": last}},
+        "ScanIndexForward": False,
+        **more,
+    }
