@@ -5,6 +5,7 @@ By itself it accepts the certificate of any host, for botocore leaves that check
 through a proxy it accepts anything. It also follows redirects, with the session token of the request.
 """
 
+import io
 import logging
 import ssl
 from typing import Any
@@ -19,6 +20,8 @@ from dynadb_async.connection.trust import is_verified, verified
 from dynadb_async.errors import ConfigError
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
+
+LARGE = 1024 * 1024
 
 
 class CheckedHttpSession(AIOHTTPSession):  # type: ignore[misc] # it ships no types
@@ -55,6 +58,10 @@ class _WithoutRedirects:
     session: Any
 
     async def request(self, method: str, **details: Any) -> Any:
+        data = details.get("data")
+        if isinstance(data, bytes) and len(data) > LARGE:
+            # aiohttp warns of large bytes, which it would send in one piece.
+            details["data"] = io.BytesIO(data)
         return await self.session.request(method, **details, allow_redirects=False)
 
 
