@@ -1,25 +1,21 @@
 """What the embedded store answers to each operation: pure but for the tables, which it changes in place."""
 
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from typing import Any
 
-from dynadb_async.connection.embedded.expressions import Places, is_met, updated
+from dynadb_async.connection.embedded.many import batch_write, query, scan, transact_write
+from dynadb_async.connection.embedded.planning import PLANS, Parameters, keyed, table_of
 from dynadb_async.connection.embedded.rules import (
     IN_USE,
     INVALID,
-    MISSING,
     UNREADABLE,
-    check_item_size,
-    check_key,
     item_size,
     refused,
 )
-from dynadb_async.connection.embedded.tables import Item, Key, Table, Tables
-from dynadb_async.connection.failures import ConditionFailedError
+from dynadb_async.connection.embedded.tables import Item, Table, Tables
 from dynadb_async.connection.request import Request
-
-Parameters = dict[str, Any]
 
 READ_UNIT, WRITE_UNIT = 4096, 1024
 
@@ -31,25 +27,13 @@ def answered(tables: Tables, request: Request) -> dict[str, Any]:
     Raises:
         AttemptFailedError: DynamoDB would refuse; nothing is changed then.
         ConditionFailedError: With the item that is there instead.
+        TransactionRefusedError: The same of a transaction.
     """
     try:
         parameters = request.parameters
     except (ValueError, TypeError, AttributeError):
         raise refused(UNREADABLE, "a binary is in base64") from None
     return ANSWERS[request.operation](tables, parameters)
-
-
-def _table(tables: Tables, parameters: Parameters) -> Table:
-    table = tables.by_name.get(parameters["TableName"])
-    if table is None:
-        raise refused(MISSING, "Requested resource not found")
-    return table
-
-
-def _keyed(tables: Tables, parameters: Parameters) -> tuple[Table, Key]:
-    table = _table(tables, parameters)
-    check_key(table, parameters["Key"])
-    return table, table.key_of(parameters["Key"])
 
 
 def _with_capacity(parameters: Parameters, units: float, **members: Any) -> dict[str, Any]:
@@ -63,39 +47,23 @@ def _write_units(*items: Item | None) -> int:
 
 
 def _get_item(tables: Tables, parameters: Parameters) -> dict[str, Any]:
-    table, key = _keyed(tables, parameters)
+    table, key = keyed(tables, parameters)
     item = table.item(key)
     strong = max(1, ceil(item_size(item or {}) / READ_UNIT))
     units = strong if parameters.get("ConsistentRead") else strong / 2
     return _with_capacity(parameters, units, **({} if item is None else {"Item": item}))
 
 
-def _update_item(tables: Tables, parameters: Parameters) -> dict[str, Any]:
-    places = Places.of(parameters)
-    table, key = _keyed(tables, parameters)
-    before = table.item(key)
-    item = updated(parameters["UpdateExpression"], table, before or parameters["Key"], places)
-    _check_condition(parameters, before, places)
-    check_item_size(item)
-    tables.put(table, item)
-    return _with_capacity(parameters, _write_units(before, item))
+def _written(kind: str, tables: Tables, parameters: Parameters) -> dict[str, Any]:
+    planned = PLANS[kind](tables, parameters)
+    planned.done(tables)
+    return _with_capacity(parameters, _write_units(planned.before, planned.after))
 
 
-def _delete_item(tables: Tables, parameters: Parameters) -> dict[str, Any]:
-    places = Places.of(parameters)
-    table, key = _keyed(tables, parameters)
-    before = table.item(key)
-    _check_condition(parameters, before, places)
-    tables.remove(table, key)
-    return _with_capacity(parameters, _write_units(before))
-
-
-def _check_condition(parameters: Parameters, item: Item | None, places: Places) -> None:
-    condition = parameters.get("ConditionExpression")
-    if condition is None or is_met(condition, item, places):
-        return
-    is_told = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-    raise ConditionFailedError(item if is_told else None)
+def _delete_table(tables: Tables, parameters: Parameters) -> dict[str, Any]:
+    table = table_of(tables, parameters)
+    tables.drop(table.name)
+    return {"TableDescription": _description(table) | {"TableStatus": "DELETING"}}
 
 
 def _create_table(tables: Tables, parameters: Parameters) -> dict[str, Any]:
@@ -112,7 +80,7 @@ def _create_table(tables: Tables, parameters: Parameters) -> dict[str, Any]:
 
 
 def _describe_table(tables: Tables, parameters: Parameters) -> dict[str, Any]:
-    return {"Table": _description(_table(tables, parameters))}
+    return {"Table": _description(table_of(tables, parameters))}
 
 
 def _description(table: Table) -> dict[str, Any]:
@@ -127,14 +95,14 @@ def _description(table: Table) -> dict[str, Any]:
 
 
 def _describe_time_to_live(tables: Tables, parameters: Parameters) -> dict[str, Any]:
-    attribute = _table(tables, parameters).time_to_live
+    attribute = table_of(tables, parameters).time_to_live
     if attribute is None:
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
     return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
 
 
 def _update_time_to_live(tables: Tables, parameters: Parameters) -> dict[str, Any]:
-    table, wanted = _table(tables, parameters), parameters["TimeToLiveSpecification"]
+    table, wanted = table_of(tables, parameters), parameters["TimeToLiveSpecification"]
     if wanted["Enabled"] == (table.time_to_live is not None):
         raise refused(INVALID, f"TimeToLive is already {'enabled' if wanted['Enabled'] else 'disabled'}")
     if not wanted["Enabled"] and wanted["AttributeName"] != table.time_to_live:
@@ -145,10 +113,16 @@ def _update_time_to_live(tables: Tables, parameters: Parameters) -> dict[str, An
 
 ANSWERS: dict[str, Callable[[Tables, Parameters], dict[str, Any]]] = {
     "GetItem": _get_item,
-    "UpdateItem": _update_item,
-    "DeleteItem": _delete_item,
+    "UpdateItem": partial(_written, "Update"),
+    "DeleteItem": partial(_written, "Delete"),
+    "PutItem": partial(_written, "Put"),
+    "Query": query,
+    "Scan": scan,
+    "BatchWriteItem": batch_write,
+    "TransactWriteItems": transact_write,
     "DescribeTable": _describe_table,
     "CreateTable": _create_table,
+    "DeleteTable": _delete_table,
     "DescribeTimeToLive": _describe_time_to_live,
     "UpdateTimeToLive": _update_time_to_live,
 }

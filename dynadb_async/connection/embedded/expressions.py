@@ -19,6 +19,7 @@ PATH = re.compile(r"#?\w+(?:\.#?\w+|\[\d+\])*", re.ASCII)
 STEP = re.compile(r"#?\w+|\[\d+\]", re.ASCII)
 UPDATE = re.compile(r"(?:SET (?P<set>.+?))?(?:(?:^| )REMOVE (?P<remove>.+))?")
 ASSIGNMENT = re.compile(r"(#?\w+) = (:\w+)", re.ASCII)
+EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "KeyConditionExpression", "ProjectionExpression")
 PLACE = re.compile(r"[#:]\w+", re.ASCII)
 
 
@@ -45,8 +46,7 @@ class Places:
         """
         places = cls(parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {}))
         check_values(dict(places.values))
-        expressions = (parameters.get("UpdateExpression", ""), parameters.get("ConditionExpression", ""))
-        used = {place for expression in expressions for place in PLACE.findall(expression)}
+        used = {place for name in EXPRESSIONS for place in PLACE.findall(parameters.get(name, ""))}
         if used != {*places.names, *places.values}:
             raise refused(INVALID, "names or values of the expressions are not defined, or not used")
         return places
