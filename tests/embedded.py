@@ -7,26 +7,10 @@ from attrs import define
 
 from dynadb_async.connection.embedded.answering import ANSWERS
 from dynadb_async.connection.embedded.store import store_at
-from dynadb_async.connection.embedded.tables import Tables
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.way import Store
 
 PATIENCE = 30.0
-
-
-def _put_item(tables: Tables, parameters: dict[str, Any]) -> dict[str, Any]:
-    tables.put(tables.by_name[parameters["TableName"]], parameters["Item"])
-    return {}
-
-
-def _delete_table(tables: Tables, parameters: dict[str, Any]) -> dict[str, Any]:
-    tables.drop(parameters["TableName"])
-    return {}
-
-
-# What other programs do to a table.
-ANSWERS.setdefault("PutItem", _put_item)
-ANSWERS.setdefault("DeleteTable", _delete_table)
 
 
 @define

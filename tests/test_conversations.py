@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import aioboto3
 import pytest
-from attrs import define
 
 from dynadb_async import (
     AsyncDynamoDb,
@@ -22,26 +20,12 @@ from dynadb_async import (
     VersionConflictError,
 )
 from tests.engines import Engine
+from tests.tables import Clock
 
 Db = AsyncDynamoDb[dict[str, Any]]
 
 
-@define
-class Clock:
-    """A clock that is moved."""
-
-    now: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """What time it is."""
-        return self.now
-
-    def move(self, **by: float) -> None:
-        """On."""
-        self.now += timedelta(**by)
-
-
-@pytest.fixture(params=["dynamodb-local", "moto"])
+@pytest.fixture(params=["dynamodb-local", "moto", "memory", "file"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn that has transactions; dynalite has none (UnknownOperationException)."""
     running: Engine = request.getfixturevalue(request.param.replace("-", "_"))
@@ -225,7 +209,7 @@ async def test_pop(db: Db, other: Db) -> None:
     assert ([], None) == (await all_of(db), await talk.pop())
 
 
-async def test_clear(db: Db) -> None:
+async def test_clear(engine: Engine, db: Db) -> None:
     """Everything before is gone, at once and from the table; what comes later stays."""
     talk = db.conversation("user-1", "talk")
     await talk.clear()
@@ -236,16 +220,13 @@ async def test_clear(db: Db) -> None:
     await talk.append([4])
 
     assert [4] == await all_of(db)
-    assert ["c/", "c/", "h/"] == await stored(db)
+    assert ["c/", "c/", "h/"] == await stored(engine, db)
 
 
-async def stored(db: Db) -> list[str]:
+async def stored(engine: Engine, db: Db) -> list[str]:
     """The names of all items in the second table."""
     assert db.config.conversations
-    client: Any = db.config.client
-    session = aioboto3.Session()
-    keys = ("region_name", "endpoint_url", "aws_access_key_id", "aws_secret_access_key")
-    async with session.client("dynamodb", **{key: getattr(client, key) for key in keys}) as plain:
+    async with engine.client() as plain:
         answer = await plain.scan(TableName=db.config.conversations.table.name)
     return sorted(item["name"]["S"][:2] for item in answer["Items"])
 
@@ -286,7 +267,7 @@ async def test_pages_over_what_was_cut(db: Db) -> None:
 # Deleting and expiring
 
 
-async def test_delete(db: Db, other: Db) -> None:
+async def test_delete(engine: Engine, db: Db, other: Db) -> None:
     """Nothing is left; who knew it does not make it anew; who did not, does."""
     talk = db.conversation("user-1", "talk")
     await talk.append([1])
@@ -295,6 +276,7 @@ async def test_delete(db: Db, other: Db) -> None:
 
     await talk.delete()
     await talk.delete()
+    assert [] == await stored(engine, db)
     with pytest.raises(VersionConflictError) as raised:
         await known.append([3])
     assert raised.value.deleted
