@@ -13,7 +13,8 @@ from dynadb_async.connection.ways import store_of
 from dynadb_async.errors import UsageError
 from dynadb_async.item import Layout
 from dynadb_async.observer import Observer
-from dynadb_async.running.block import TurnBlock, handled
+from dynadb_async.running.block import TurnBlock
+from dynadb_async.running.handling import handled
 from dynadb_async.running.live import Live
 from dynadb_async.turn import Session, T, Turn
 from dynadb_async.values.serializer import DynamoDbSerializer, Serializer

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Generic, Self
 
 from attrs import define, evolve, field
+from attrs.setters import frozen
 from typing_extensions import TypeVar
 
 T = TypeVar("T", default=dict[str, Any])
@@ -16,12 +17,12 @@ class User(Generic[T]):
     The person.
 
     Attributes:
-        id: The partition key.
+        id: The partition key, which stays as it is.
         data: What the app remembers; a dict, or what `user_data` made of it.
         is_new: Nothing was stored about this person.
     """
 
-    id: str
+    id: str = field(on_setattr=frozen)
     data: T
     is_new: bool
 

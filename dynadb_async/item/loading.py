@@ -30,6 +30,7 @@ class Loaded:
     What a turn remembers of its item, so that it can be saved.
 
     Attributes:
+        user_id: Whose item it is.
         stored: The item as DynamoDB last held it, to our knowledge; None if there is none.
         base: The item as the turn saw it.
         elements: The stored elements as they were read; what is in them besides ours is stored again.
@@ -41,8 +42,11 @@ class Loaded:
         is_open: Its block, or handler, goes on: a save now is a checkpoint, by which the turn is not applied yet.
         attempts: Saves whose answer is outstanding: their write id and what they wrote.
         writes: The write ids of all saves of this turn.
+        read_at: When the load began, on the event loop's clock.
+        refusals: How often a save was refused, since another process was faster.
     """
 
+    user_id: str
     stored: Snapshot | None
     base: Snapshot
     elements: dict[str, Element]
@@ -54,6 +58,8 @@ class Loaded:
     is_open: bool = False
     attempts: dict[str, Snapshot] = field(factory=dict)
     writes: set[str] = field(factory=set)
+    read_at: float = 0.0
+    refusals: int = 0
 
     def saved(self, write: str, base: Snapshot, stored: Snapshot, *, is_merged: bool) -> None:
         """The save named *write* was acknowledged."""
@@ -70,12 +76,13 @@ def turn_from_item(
     user_id: str,
     *,
     body: bytes | None = None,
+    stored: Snapshot | None = None,
     now: datetime,
     session: Session | None,
     turn_id: str | None,
 ) -> Turn[Any]:
     """
-    The turn that begins *now*, from its user's *item*, read from *body*, and the request's own *session*.
+    The turn that begins *now*, from its user's *item*, read from *body* or *stored*, and the request's own *session*.
 
     Raises:
         MalformedItemError: An element that is switched on can't be read.
@@ -84,10 +91,11 @@ def turn_from_item(
     live: Item = {} if item is None or is_expired else item
     is_new = item is None or is_expired
     elements = {name: layout.element(live, name) for name in layout.elements}
-    stored = None if item is None else Snapshot.of(layout, item, is_stored=True, body=body)
+    if stored is None and item is not None:
+        stored = Snapshot.of(layout, item, is_stored=True, body=body)
     base = Snapshot.of(layout, {}) if stored is None or is_expired else stored
     kept = kept_of(layout, live.get(USER), elements.get(USER, {}))
-    loaded = Loaded(stored, base, elements, kept, is_expired, session is None and SESSION not in elements)
+    loaded = Loaded(user_id, stored, base, elements, kept, is_expired, session is None and SESSION not in elements)
     turn = Turn(
         user=User(id=user_id, data=_user_data(layout, elements.get(USER, {}), is_new=is_new), is_new=is_new),
         session=_session(layout, elements.get(SESSION, {}), session, now),

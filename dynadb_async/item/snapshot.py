@@ -54,7 +54,9 @@ class Snapshot:
 
     def with_written(self, written: Self) -> Self:
         """The item once *written* was laid over this one."""
-        return type(self)(written.updated_at, written.newest, written.recent, self.parts + written.parts)
+        # All saves write the same attributes: of those before, nothing is seen any more.
+        read = tuple([part for part in self.parts if part[0] is _item_of_answer])
+        return type(self)(written.updated_at, written.newest, written.recent, read + written.parts)
 
     def item(self) -> Item:
         """The attributes, a tree of one's own."""

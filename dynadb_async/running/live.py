@@ -17,10 +17,13 @@ from dynadb_async.errors import (
     OutcomeUnknownError,
     TableNotFoundError,
     TableNotReadyError,
+    UsageError,
 )
-from dynadb_async.item import Item, Layout, checked_turn_id
+from dynadb_async.item import Item, Layout, Snapshot, checked_turn_id, history_entry
 from dynadb_async.observer import Observer
+from dynadb_async.running.line import Lines
 from dynadb_async.running.queue import Queue
+from dynadb_async.running.saving import Save
 from dynadb_async.running.store import Store
 from dynadb_async.running.table import Table
 from dynadb_async.running.time_left import TimeLeft
@@ -77,6 +80,7 @@ class Live:
         connection: The shared client.
         table: The table, made ready once.
         queue: One turn of a user at a time.
+        lines: One save of a user at a time, and what it left.
         store: The items.
         observer: Hears of turns, loads and saves.
         work: What is under way.
@@ -87,6 +91,7 @@ class Live:
     connection: Connection
     table: Table
     queue: Queue
+    lines: Lines
     store: Store
     observer: Observer | None
     work: Work
@@ -112,6 +117,7 @@ class Live:
             connection=connection,
             table=table,
             queue=Queue(config.client.queue_timeout),
+            lines=Lines(),
             store=Store(connection=connection, layout=layout, clock=clock),
             observer=observer,
             work=Work(table),
@@ -148,20 +154,34 @@ class Live:
         """The time for operations that begin now."""
         return TimeLeft(self.connection.config.operation_timeout, io_timeout)
 
-    async def load(self, user_id: str, session: Session | None, turn_id: str | None, left: TimeLeft) -> Turn[Any]:
-        """The user's turn."""
+    async def load(
+        self,
+        user_id: str,
+        session: Session | None,
+        turn_id: str | None,
+        left: TimeLeft,
+        known: Snapshot | None = None,
+    ) -> Turn[Any]:
+        """The user's turn; of what is *known* to be stored, if that is as good as to read it now."""
         checked_turn_id(turn_id)
         if not self.is_enabled:
-            return self.store.turn(user_id, None, session=session, turn_id=turn_id)
+            return self.store.turn(user_id, None, session, turn_id)
         with self.under_way("load"):
-            if not self.table.is_ready:
-                await self._table_ready(left)
-            turn = await self.store.load(user_id, session, turn_id, until=left.until())
+            if known is not None:
+                turn = self.store.turn(user_id, known, session, turn_id)
+            else:
+                if not self.table.is_ready:
+                    await self._table_ready(left)
+                turn = await self.store.load(user_id, session, turn_id, until=left.until())
         self._note_duplicate(turn)
         return turn
 
     async def save(self, turn: Turn[Any], left: TimeLeft) -> None:
         """Store the turn, or delete its user, or neither, as the turn wants it."""
+        if turn.user.id != turn.loaded.user_id:
+            msg = "the turn's user was exchanged for another one; open a turn of that user instead"
+            raise UsageError(msg)
+        checked_turn_id(turn.turn_id)
         if turn.is_discarded or turn.is_duplicate or not self.is_enabled:
             return
         try:
@@ -169,13 +189,28 @@ class Live:
                 await self._delete(turn.user.id, left)
                 return
             with self.under_way("save"):
-                if not self.table.is_ready:
-                    await self._table_ready(left)
-                await self.store.save(turn, until=left.until())
+                await self._save_in_line(turn, left)
             self._note_duplicate(turn)
         except OutcomeUnknownError as error:
             error.turn_id = turn.turn_id
             raise
+
+    async def _save_in_line(self, turn: Turn[Any], left: TimeLeft) -> None:
+        if not self.table.is_ready:
+            await self._table_ready(left)
+        user_id, until = turn.user.id, left.until()
+        history = self.store.layout.config.stored_elements.history
+        # Before our place in the line: an element of the app's own may take its time, or save another turn.
+        entry = None if history is None else await history_entry(history, turn)
+        line = self.lines.join(user_id)
+        try:
+            await self.lines.enter(user_id, line, until)
+            try:
+                await Save(self.store, turn, line, until).run(entry)
+            finally:
+                self.lines.call_next(user_id)
+        finally:
+            self.lines.leave(user_id, line)
 
     def _note_duplicate(self, turn: Turn[Any]) -> None:
         if turn.is_duplicate and self.observer is not None:
@@ -190,7 +225,12 @@ class Live:
     async def _delete(self, user_id: str, left: TimeLeft) -> None:
         with self.under_way("delete"):
             await self._table_ready(left)
-            await self.store.delete(user_id, until=left.until())
+            line = self.lines.join(user_id)
+            try:
+                await self.store.delete(user_id, until=left.until())
+            finally:
+                line.doubt()
+                self.lines.leave(user_id, line)
 
     async def read(self, user_id: str) -> Item | None:
         """The user's item."""

@@ -18,7 +18,7 @@ class Place:
     user_id: str = field(repr=False)
     patience: float
     is_left: bool = field(default=False, init=False)
-    _is_first: bool = field(default=False, init=False)
+    is_first: bool = field(default=False, init=False)
 
     async def __aenter__(self) -> None:
         """
@@ -31,14 +31,14 @@ class Place:
         if outer and any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
             msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
             raise UsageError(msg)
-        self._is_first = self.queue.is_free(self.user_id) or await self.queue.wait(self.user_id, self.patience)
+        self.is_first = self.queue.is_free(self.user_id) or await self.queue.wait(self.user_id, self.patience)
         _held.set((*outer, self))
 
     async def __aexit__(self, *_: object) -> None:
         """Let the next one in."""
         # In `_held` it stays until the next turn looks there: a fixture, for one, may end it in another task.
         self.is_left = True
-        if self._is_first:
+        if self.is_first:
             self.queue.call_next(self.user_id)
 
 

@@ -1,0 +1,122 @@
+"""What the turns of one user in this process tell one another: who saves next, and what the last save left."""
+
+import asyncio
+
+from attrs import define, field
+
+from dynadb_async.errors import RequestTimeoutError
+from dynadb_async.item import Loaded, Snapshot
+from dynadb_async.running.queue import Queue
+
+# Beyond it the oldest is forgotten: a turn that knows no more than that is refused once, and merged with what is there.
+MOST_PASSED = 1000
+
+# Seconds for a request that is slow, but no more: begun with less than it takes, nobody knew what became of it.
+LONGEST_RESERVE = 0.1
+
+
+@define(eq=False, repr=False)
+class Line:
+    """
+    One user's item, as the saves of this process know it. Each begins when the one before has ended.
+
+    Attributes:
+        latest: The item as the last request left or found it; None if that is not known.
+        asked_at: When that request began, on the event loop's clock.
+        is_in_doubt: Something may have been written that nobody has seen: the next save has to look first.
+        pace: Seconds that the last request took.
+        guests: How many turns and saves are under way.
+        served: How many turns have ended since there was one under way.
+    """
+
+    latest: Snapshot | None = None
+    asked_at: float = 0.0
+    is_in_doubt: bool = False
+    pace: float = 0.0
+    guests: int = 0
+    served: int = 0
+    # By the write id that was the newest then, when it was passed; None stands for an item that was not ours, or none.
+    _passed: dict[str | None, float] = field(factory=dict)
+
+    def told(self, latest: Snapshot, *, before: Snapshot | None, asked_at: float) -> None:
+        """A request that began *asked_at* left or found *latest* where *before* had been."""
+        newest = None if before is None else before.newest
+        if newest is None or newest != latest.newest:
+            self._passed[newest] = asked_at
+        if len(self._passed) > MOST_PASSED:
+            del self._passed[next(iter(self._passed))]
+        self.latest, self.asked_at, self.is_in_doubt = latest, asked_at, False
+
+    def doubt(self) -> None:
+        """Something may have been written, or deleted, that nobody saw."""
+        self.latest, self.is_in_doubt = None, True
+
+    def gone(self) -> None:
+        """The item is not there any more."""
+        self.latest, self.is_in_doubt = None, False
+        self._passed.clear()
+
+    def is_ahead_of(self, loaded: Loaded) -> bool:
+        """Whether *latest* is what became of the item that was *loaded*: others have saved since."""
+        if self.latest is None:
+            return False
+        newest = None if loaded.stored is None else loaded.stored.newest
+        passed_at = self._passed.get(newest)
+        # A write id does not come again; an item that is not there may have gone after it was there.
+        return passed_at is not None and (newest is not None or loaded.read_at < passed_at)
+
+    def known_since(self, moment: float) -> Snapshot | None:
+        """The item as a request that began after *moment* left it: as good as a read of one's own."""
+        return self.latest if self.asked_at >= moment else None
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether *seconds* are enough for a request, as the last one went."""
+        return seconds > min(1.5 * self.pace, LONGEST_RESERVE)
+
+
+@define(eq=False)
+class Lines:
+    """The lines by user; nothing is kept of a user of whom nothing is under way."""
+
+    _lines: dict[str, Line] = field(factory=dict, init=False, repr=False)
+    _saves: Queue = field(factory=lambda: Queue(0.0), init=False)
+
+    def join(self, user_id: str) -> Line:
+        """The user's line, until one `leave` for each `join`."""
+        line = self._lines.get(user_id)
+        if line is None:
+            line = self._lines[user_id] = Line()
+        line.guests += 1
+        return line
+
+    def leave(self, user_id: str, line: Line) -> None:
+        """A turn or save has ended."""
+        line.guests -= 1
+        if not line.guests:
+            del self._lines[user_id]
+
+    async def enter(self, user_id: str, line: Line, until: float) -> None:
+        """
+        Wait until the saves before this one have ended; then one `call_next`.
+
+        Raises:
+            RequestTimeoutError: They took all of its time.
+        """
+        if self._saves.is_free(user_id):
+            return
+        clock = asyncio.get_running_loop().time
+        if await self._saves.wait(user_id, max(0.0, until - clock())):
+            if line.has_time(until - clock()):
+                return
+            self._saves.call_next(user_id)
+        raise others_took_all("UpdateItem")
+
+    def call_next(self, user_id: str) -> None:
+        """The save has ended."""
+        self._saves.call_next(user_id)
+
+
+def others_took_all(operation: str) -> RequestTimeoutError:
+    """The error of a turn whose time went by in line."""
+    problem = "other turns of the same user took all of its time, and nothing was written; send it again"
+    return RequestTimeoutError(problem, operation=operation, code="UserBusy")

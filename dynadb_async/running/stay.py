@@ -1,0 +1,110 @@
+"""What a turn has while it lasts: its user's place in the queue, and its time."""
+
+import asyncio
+import sys
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
+
+from dynadb_async.running.line import Line, others_took_all
+from dynadb_async.running.live import Live
+from dynadb_async.running.queue import Place
+from dynadb_async.running.saving import pause_after
+from dynadb_async.running.time_left import TimeLeft
+from dynadb_async.turn import Session, Turn
+
+
+class Stay:
+    """
+    A turn's place in its user's queue, and the time that it has, as an async context manager.
+
+    Attributes:
+        live: The event loop's.
+        left: The time, which begins to run when this is made.
+    """
+
+    __slots__ = ("_known_from", "_line", "_place", "_served_before", "_user_id", "_work", "left", "live")
+
+    def __init__(self, live: Live, user_id: str, io_timeout: float | None, *, is_patient: bool = False) -> None:
+        live.store.layout.key(user_id)
+        self.live = live
+        self.left: TimeLeft = live.time_left(io_timeout)
+        self._user_id = user_id
+        self._known_from = live.loop.time()
+        self._place: Place = live.queue.place(user_id, patience=self.left.seconds)
+        if is_patient:
+            self._place.patience = self.left.operation_timeout if io_timeout is None else io_timeout
+        self._work: AbstractContextManager[None] = live.under_way("turn")
+
+    async def __aenter__(self) -> Self:
+        """Wait for our turn."""
+        self._work.__enter__()
+        self._line: Line = self.live.lines.join(self._user_id)
+        self._served_before = self._line.served
+        try:
+            await self._place.__aenter__()
+        except BaseException:
+            self._leave(*sys.exc_info())
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let the next one in."""
+        await self._place.__aexit__(kind, error, traceback)
+        self._line.served += 1
+        self._leave(kind, error, traceback)
+
+    def _leave(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.live.lines.leave(self._user_id, self._line)
+        self._work.__exit__(kind, error, traceback)
+
+    async def load(self, session: Session | None, turn_id: str | None) -> Turn[Any]:
+        """The user's turn: what another turn stored since we wait is as good as to read it."""
+        known, clock = self._line.known_since(self._known_from), self.live.loop.time
+        began = clock()
+        turn = await self.live.load(self._user_id, session, turn_id, self.left, known)
+        if known is None:
+            self._line.pace = clock() - began
+        return turn
+
+    def check_turn_came(self) -> None:
+        """
+        Go on only if our turn came, and leaves time for itself.
+
+        Raises:
+            RequestTimeoutError: The turns before it took all of its time.
+        """
+        # Where nobody was served at all, one turn lasts long, such as a language model's: no reason not to go on.
+        is_stuck = self.left.seconds is None and not self._has_waited()
+        requests = 2 if self._line.known_since(self._known_from) is None else 1
+        if not (self._place.is_first or is_stuck) or (self._has_waited() and self._is_late(requests=requests)):
+            raise others_took_all("GetItem")
+
+    async def save(self, turn: Turn[Any]) -> None:
+        """
+        Store *turn*.
+
+        Raises:
+            RequestTimeoutError: The turns before it left so little time that nobody would know what became of it.
+        """
+        if self._has_waited() and self._is_late():
+            raise others_took_all("UpdateItem")
+        await self.live.save(turn, self.left)
+
+    async def can_go_on(self, turn: Turn[Any], run: int) -> bool:
+        """Whether there is time for *turn* once more; after a pause, if another process was faster in this *run*."""
+        if turn.loaded.refusals:
+            await asyncio.sleep(pause_after(run))
+            self._known_from = self.live.loop.time()
+        return not self._is_late()
+
+    def _has_waited(self) -> bool:
+        return self._line.served != self._served_before
+
+    def _is_late(self, *, requests: int = 1) -> bool:
+        seconds = self.left.seconds
+        return seconds is not None and not self._line.has_time(seconds / requests)
