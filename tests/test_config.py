@@ -521,9 +521,9 @@ MISTAKES = [
     ({"table": {"name": "users", "createOptions": {"BillingMode": 1}}}, "- at table.createOptions.BillingMode"),
     (
         {"table": "users", "tabel": {}},
-        "unknown key, perhaps table was meant; known are client, enabled, library_config",
+        "unknown key, perhaps table was meant; known are client, conversations, enabled",
     ),
-    ({"table": "users", "storedElement": {}}, "perhaps storedElements was meant; known are client, enabled"),
+    ({"table": "users", "storedElement": {}}, "perhaps storedElements was meant; known are client, conversations"),
     ({"table": "users", "marshall": True}, "expected a dict, got bool - at marshall"),
     ({"table": "users", 7: 1}, "known are client"),
     ({"table": "users", "client": {"maxAttempts": 1, "max_attempts": 1}}, "given twice, also at client.maxAttempts"),
