@@ -1,6 +1,11 @@
-"""What a test with a parameter is called."""
+"""What a test with a parameter is called, and why some are not for every event loop."""
 
 import re
+
+# A reason for the mark `asyncio_only`.
+UVLOOP_ENDS = (
+    "a uvloop that ends closes what is open in it by itself, with a ResourceWarning, and hangs if that is an error"
+)
 
 
 def shown(value: object) -> str:

@@ -170,7 +170,12 @@ def raw_server_in_thread(*, tls: ssl.SSLContext | None = None) -> Iterator[RawSe
             started.set_result((server, asyncio.get_running_loop()))
             await end.wait()
 
-    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    def serve() -> None:
+        # Not the client's kind of event loop, whichever that is: uvloop can't hang up as rudely.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(run())
+
+    thread = threading.Thread(target=serve)
     thread.start()
     server, loop = started.result()
     try:

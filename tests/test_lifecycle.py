@@ -14,6 +14,7 @@ import pytest
 
 from dynadb_async import AsyncDynamoDb, ConfigError, DynamoDbConfig, TableConfig, UsageError
 from tests.engines import Engine
+from tests.names import UVLOOP_ENDS
 from tests.sessions import RecordingSession, adapter_on, config_on, slow_session, visit
 
 Db = AsyncDynamoDb[dict[str, Any]]
@@ -255,6 +256,7 @@ async def several(db: Db, table_name: str) -> int:
 
 @pytest.mark.parametrize("fast_path", [False, True])
 @pytest.mark.parametrize("use", ["turn", "close"])
+@pytest.mark.asyncio_only(UVLOOP_ENDS)
 def test_a_loop_that_was_just_closed(
     dynalite: Engine, table_name: str, caplog: pytest.LogCaptureFixture, use: str, fast_path: bool
 ) -> None:

@@ -187,6 +187,7 @@ async def test_cancelled_in_the_moment_of_being_called() -> None:
     assert not turns.queue._waiting
 
 
+@pytest.mark.asyncio_only("it takes asyncio's order of things that happen in one round of the loop")
 async def test_patience_ends_in_the_moment_of_being_called() -> None:
     """The turn has the place, and passes it on when it ends."""
     turns = Turns(patience=0.05)

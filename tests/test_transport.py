@@ -32,6 +32,7 @@ from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, U
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
 from dynadb_async.connection.wire.places import Places
 from dynadb_async.connection.wire.signature import Scope, SignedRequest
+from tests.names import UVLOOP_ENDS
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, echo, raw_server, raw_server_in_thread
 from tests.sizes import of_size
 
@@ -626,6 +627,7 @@ async def test_closing_while_a_connection_opens_leaves_none(turns: int) -> None:
         assert 0 == server.open
 
 
+@pytest.mark.asyncio_only(UVLOOP_ENDS)
 @pytest.mark.parametrize("has_tls", [False, True], ids=["http", "https"])
 def test_a_closed_event_loop_leaves_no_socket(has_tls: bool, authority: Authority) -> None:
     """Its connections are let go without a warning; the server sees them end."""
