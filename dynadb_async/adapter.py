@@ -287,6 +287,21 @@ class AsyncDynamoDb(Generic[T]):
         if self.config.enabled:
             await live.ensure_tables()
 
+    async def client(self) -> Any:
+        """
+        The one shared aioboto3 DynamoDB client, for what this package does not do: other tables, scans, backups.
+
+        It is made when it is first asked for, or first needed. It has the settings of `config.client`, so that it
+        makes one attempt where the SDK would make several; it belongs to the running event loop, and `close()` ends it.
+
+        Raises:
+            ConfigError: There is no region, there are no credentials, or the endpoint is a store in the process.
+            UsageError: After `close()`, or while another event loop uses this adapter.
+        """
+        live = self._running()
+        with live.work:
+            return await live.connection.client()
+
     def _running(self, *, is_saving: bool = False) -> Live:
         """What we have in the running event loop; begun anew if the last loop has ended."""
         self._leave_ended_loop()

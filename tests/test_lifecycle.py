@@ -29,6 +29,7 @@ USES: dict[str, Callable[[Db], Awaitable[Any]]] = {
     "load": lambda db: db.load("user-1"),
     "delete": lambda db: db.delete("user-1"),
     "export": lambda db: db.export("user-1"),
+    "client": lambda db: db.client(),
 }
 
 

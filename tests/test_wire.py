@@ -359,22 +359,23 @@ def is_fast(over: Connection, operation: str) -> bool:
 
 
 async def test_the_switch_decides(server: RawServer) -> None:
-    """`fast_path=False` never goes the fast way; tables are the ordinary client's on each."""
+    """`fast_path=False` never goes the fast way; to make a table is the ordinary client's matter on each."""
     for path, way in zip(PATHS, ("fast", "ordinary"), strict=True):
         server.asked.clear()
         async with connection(endpoint_url=server.url, fast_path=path, max_attempts=1) as over:
-            await call(over)
-            assert [way] == ways(server)
-            await outcome(over, "DescribeTable", TableName="users")
-            assert [way, "ordinary"] == ways(server)
+            for operation in ("GetItem", "DescribeTable", "DescribeTimeToLive"):
+                await outcome(over, operation, TableName="users")
+            assert [way] * 3 == ways(server)
+            await outcome(over, "CreateTable", TableName="users")
+            assert [way] * 3 + ["ordinary"] == ways(server)
 
 
 async def test_the_real_service_is_reached_the_fast_way() -> None:
     """A client with a region and nothing else; it is not asked here."""
     async with connection() as over:
         await over.ways.open()
-        assert all(is_fast(over, operation) for operation in ("GetItem", "UpdateItem", "DeleteItem"))
-        assert not is_fast(over, "DescribeTable")
+        assert all(is_fast(over, operation) for operation in ("GetItem", "UpdateItem", "DeleteItem", "DescribeTable"))
+        assert not is_fast(over, "CreateTable")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from attrs import define, field
 
@@ -25,6 +26,8 @@ from dynadb_async.connection.ways import Ways
 from dynadb_async.observer import Observer
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
+
+R = TypeVar("R")
 
 
 @define(eq=False)
@@ -55,13 +58,17 @@ class Connection:
             ConfigError: There is no region, or there are no credentials.
             RequestError: The SDK refused.
         """
-        try:
-            await self.ways.open()
-        except AttemptFailedError as error:
-            failure = error.failure
-        else:
-            return
-        raise error_of(failure, "open", "", may_have_happened=False)
+        await _or_error(self.ways.open())
+
+    async def client(self) -> Any:
+        """
+        The ordinary client.
+
+        Raises:
+            ConfigError: There is no region, there are no credentials, or there is a store in its place.
+            RequestError: The SDK refused.
+        """
+        return await _or_error(self.ways.client())
 
     async def call(self, request: Request, *, until: float) -> Answer:
         """
@@ -140,3 +147,11 @@ class Connection:
                 raise
             raise AttemptFailedError(NOT_BEGUN) from None
         return await self._asked(request, until)
+
+
+async def _or_error(opening: Awaitable[R]) -> R:
+    try:
+        return await opening
+    except AttemptFailedError as error:
+        failure = error.failure
+    raise error_of(failure, "open", "", may_have_happened=False)

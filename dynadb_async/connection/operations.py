@@ -49,4 +49,5 @@ OPERATIONS = {
     ),
     "UpdateTimeToLive": Operation(method="update_time_to_live", is_about_items=False),
 }
-ITEM_OPERATIONS = tuple(name for name, operation in OPERATIONS.items() if operation.is_about_items)
+# What is needed for a turn on a table that exists, and all about items; the rest is the ordinary client's.
+ON_THE_WIRE = tuple(name for name, operation in OPERATIONS.items() if operation.is_about_items or operation.is_read)

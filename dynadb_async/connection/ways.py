@@ -1,16 +1,23 @@
 """The ways to an answer that the settings allow, opened once for an event loop, and closed with it."""
 
+import logging
+import os
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from attrs import define, field
 
 from dynadb_async.config import ClientConfig, is_embedded
+from dynadb_async.connection.plain import NotPlain, Plain, plain_settings
 from dynadb_async.connection.sdk.client import SharedClient
+from dynadb_async.connection.sdk.instrumented import instrumented
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.shared import CLOSED, Shared
 from dynadb_async.connection.way import Store, Way
 from dynadb_async.connection.wire import opened_wire
-from dynadb_async.errors import UsageError
+from dynadb_async.errors import ConfigError, UsageError
+
+logger: logging.Logger = logging.getLogger("dynadb_async")
 
 
 def store_of(config: ClientConfig) -> Store | None:
@@ -37,12 +44,14 @@ class Ways:
         sdk: The ordinary client.
         store: The store in the process that takes its place, if the settings name one.
         all: The ways, once they are open.
+        not_plain: Why the SDK had to be asked before anything else, if it had.
     """
 
     config: ClientConfig
     sdk: SharedClient
     store: Store | None = None
     all: tuple[Way, ...] = field(default=(), init=False)
+    not_plain: str = field(default="", init=False)
     _life: AsyncGenerator[tuple[Way, ...]] | None = field(default=None, init=False)
     _is_closed: bool = field(default=False, init=False)
     _opening: Shared[None] = field(init=False)
@@ -83,14 +92,44 @@ class Ways:
     async def _lifetime(self) -> AsyncGenerator[tuple[Way, ...]]:
         ways: tuple[Way, ...] = (self.sdk,)
         try:
-            client = await self.sdk.opened()
-            plain = client.plain() if self.config.fast_path else None
+            plain = await self._known()
             if plain is not None:
-                ways = (await opened_wire(plain, self.config, client.watch()), self.sdk)
+                ways = (await opened_wire(plain, self.config, self.sdk), self.sdk)
             yield ways
         finally:
             for way in ways:
                 await way.close()
+
+    async def _known(self) -> Plain | None:
+        """What the wire needs to know; None if it can't be taken."""
+        plain = self._plain()
+        if isinstance(plain, Plain):
+            return plain
+        self.not_plain = plain.because
+        logger.debug("the SDK is asked from the beginning: %s", plain.because)
+        client = await self.sdk.opened()
+        return client.plain() if self.config.fast_path else None
+
+    def _plain(self) -> Plain | NotPlain:
+        if self.sdk.session.given is not None:
+            return NotPlain("an aws_session is given")
+        place = instrumented()
+        return NotPlain(f"{place} is not the SDK's own") if place else plain_settings(self.config, os.environ)
+
+    async def client(self) -> Any:
+        """
+        The ordinary client, opened if it is not.
+
+        Raises:
+            ConfigError: There is no region, there are no credentials, or there is a store in its place.
+            AttemptFailedError: The SDK refused.
+            UsageError: After `close()`.
+        """
+        if self.store is not None:
+            msg = "there is no client: client.endpoint_url names a store in the process"
+            raise ConfigError(msg)
+        await self.open()
+        return (await self.sdk.opened()).sdk
 
     async def _embedded(self, store: Store) -> AsyncGenerator[tuple[Way, ...]]:
         from dynadb_async.connection.embedded.way import Embedded  # noqa: PLC0415 - nobody else pays for it

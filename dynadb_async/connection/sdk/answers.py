@@ -1,6 +1,7 @@
 """Our checks of an answer, where the SDK does none, or stumbles."""
 
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from dynadb_async.connection.answers import OK, check_checksum, decode, error_answer
@@ -11,13 +12,19 @@ from dynadb_async.connection.shape import check_item, check_shape
 TEXTS, LISTS = {"S", "N"}, {"SS", "NS", "BS"}
 
 
+# An app's own calls of the same client are as those of any other.
+is_ours: ContextVar[bool] = ContextVar("dynadb_async_is_ours", default=False)
+
+
 def check_sdk_answer(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
     """
     As a handler of the SDK's `before-parse` event: it sees the body before anybody believes it, or stumbles over it.
 
     Raises:
-        AttemptFailedError: It is not DynamoDB's, or damaged.
+        AttemptFailedError: It is the answer to a request of ours, and not DynamoDB's, or damaged.
     """
+    if not is_ours.get():
+        return
     body, status, headers = response_dict["body"], response_dict["status_code"], response_dict["headers"]
     check_checksum(headers.get("x-amz-crc32"), body)
     if status == OK:

@@ -1,6 +1,7 @@
 """The ordinary aioboto3 client as a way to an answer: made when it is first needed, off the event loop's thread."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -10,8 +11,10 @@ from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.failures import NOT_BEGUN, AttemptFailedError
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
+from dynadb_async.connection.sdk.instrumented import Onlooker
 from dynadb_async.connection.sdk.session import SharedSession
-from dynadb_async.connection.shared import Shared
+from dynadb_async.connection.shared import CLOSED, Shared
+from dynadb_async.errors import UsageError
 
 if TYPE_CHECKING:
     import aioboto3
@@ -32,6 +35,8 @@ class SharedClient:
     session: SharedSession
     config: ClientConfig
     _client: "OpenClient | None" = field(default=None, init=False)
+    _is_untouched: Callable[[], bool] = field(factory=lambda: Onlooker().is_untouched, init=False)
+    _is_closed: bool = field(default=False, init=False)
     _opening: "Shared[OpenClient]" = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -50,10 +55,18 @@ class SharedClient:
         return self._client or await self._opening.result()
 
     async def _open(self) -> "OpenClient":
-        # Importing the SDK takes a third of a second.
+        # To import the SDK and to read its models takes half a second.
         session, kind = await asyncio.to_thread(_loaded, self.session)
-        self._client = await kind.open(session, self.config)
-        return self._client
+        client = await kind.open(session, self.config)
+        if self._is_closed:
+            await client.close()
+            raise UsageError(CLOSED)
+        self._client, self._is_untouched = client, client.watch()
+        return client
+
+    def is_untouched(self) -> bool:
+        """Whether the SDK, and the client if it is open, are as they were made: asked before each operation."""
+        return self._is_untouched()
 
     def takes(self, operation: str) -> bool:
         """See `Way`."""
@@ -75,6 +88,7 @@ class SharedClient:
 
     async def close(self) -> None:
         """See `Way`."""
+        self._is_closed = True
         await self._opening.close()
         client, self._client = self._client, None
         if client is not None:
@@ -88,6 +102,11 @@ class SharedClient:
 
 
 def _loaded(shared: SharedSession) -> "tuple[aioboto3.Session, type[OpenClient]]":
-    from dynadb_async.connection.sdk.open_client import OpenClient  # noqa: PLC0415 - here and not before
+    from dynadb_async.connection.sdk.failures import translated  # noqa: PLC0415 - here and not before
+    from dynadb_async.connection.sdk.models import read_models  # noqa: PLC0415
+    from dynadb_async.connection.sdk.open_client import OpenClient  # noqa: PLC0415
 
-    return shared.session(), OpenClient
+    with translated():
+        session = shared.session()
+        read_models(session)
+    return session, OpenClient

@@ -2,29 +2,31 @@
 
 import asyncio
 import os
-from importlib.metadata import version
+from collections.abc import Callable
 from typing import Any, Self
 
 import aioboto3
+import aiobotocore
 from aiobotocore.credentials import AioCredentials
 from attrs import frozen
 from botocore.exceptions import NoRegionError
 
 from dynadb_async.config import ClientConfig
+from dynadb_async.connection.agent import USER_AGENT
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.abandoned import abandon_sessions, drop_idle
-from dynadb_async.connection.sdk.answers import check_sdk_answer
+from dynadb_async.connection.sdk.answers import check_sdk_answer, is_ours
 from dynadb_async.connection.sdk.failures import translated
 from dynadb_async.connection.sdk.http_session import check_http_session, checking_config
 from dynadb_async.connection.sdk.plain_client import Watch, plain_of
 from dynadb_async.connection.shape import check_key
 from dynadb_async.errors import ConfigError
 
-USER_AGENT = f"dynadb-async/{version('dynadb-async')} aiobotocore/{version('aiobotocore')}"
+SDK_USER_AGENT = f"{USER_AGENT} aiobotocore/{aiobotocore.__version__}"
 LOCAL_SERVER = "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one"
 
 
@@ -70,6 +72,7 @@ class OpenClient:
         """See `Way`."""
         limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
         ask = getattr(self.sdk, OPERATIONS[request.operation].method)
+        token = is_ours.set(True)
         try:
             # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
             with translated(request):
@@ -81,15 +84,17 @@ class OpenClient:
                 # What comes next on its connection may be another answer that is nobody's, or somebody else's.
                 drop_idle(self.sdk)
             raise
+        finally:
+            is_ours.reset(token)
         return Answer(members)
 
     def plain(self) -> Plain | None:
         """What the wire has to know to answer in its place; None if only the client itself can."""
         return plain_of(self.sdk, self.credentials)
 
-    def watch(self) -> Watch:
-        """Whether it stays so."""
-        return Watch(self.sdk)
+    def watch(self) -> Callable[[], bool]:
+        """Whether the wire may answer in its place still; to be asked before each operation."""
+        return Watch(self.sdk).is_untouched if self.plain() is not None else bool
 
     async def close(self) -> None:
         """Close all connections."""
@@ -135,7 +140,7 @@ def _settings(session: aioboto3.Session, config: ClientConfig) -> dict[str, Any]
         # What it would find has been refused with a clearer message, or is ours; its texts hold values.
         "parameter_validation": False,
         # Its own is put together anew for each request, at a tenth of the request's cost.
-        "user_agent": USER_AGENT,
+        "user_agent": SDK_USER_AGENT,
     }
     # The SDK reads AWS_DEFAULT_REGION only; its siblings in other languages, and Lambda, set this one.
     if "region_name" not in given and session.region_name is None and "AWS_REGION" in os.environ:

@@ -1,53 +1,21 @@
 """Whether there is anything about an open client that only it can do; if not, the wire may answer in its place."""
 
-from types import FunctionType
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiobotocore.client
 from aiobotocore.client import AioBaseClient
 from botocore.utils import get_environ_proxies
 
-from dynadb_async.connection.operations import ITEM_OPERATIONS, OPERATIONS
+from dynadb_async.connection.operations import ON_THE_WIRE, OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.sdk.http_session import CheckedHttpSession
+from dynadb_async.connection.sdk.instrumented import EVENTS, is_known, is_the_sdks
 from dynadb_async.connection.sdk.keys import keys_of
 
-
-def _is_the_sdks(function: Any) -> bool:
-    """Tracing instrumentation puts its own in a function's place, perhaps before we are imported, and with its name."""
-    while type(function) is FunctionType and function.__globals__["__name__"].startswith(("botocore.", "aiobotocore.")):
-        inner = getattr(function, "__wrapped__", None)
-        if inner is None:
-            return function.__globals__ is vars(aiobotocore.client)
-        function = inner
-    return False
-
-
 MAKE_API_CALL: Any = AioBaseClient._make_api_call  # noqa: SLF001
-IS_THE_SDKS = _is_the_sdks(MAKE_API_CALL)
+IS_THE_SDKS = is_the_sdks(MAKE_API_CALL)
 
-EVENTS = (
-    "provide-client-params",
-    "before-parameter-build",
-    "before-endpoint-resolution",
-    "before-call",
-    "request-created",
-    "choose-signer",
-    "before-sign",
-    "before-send",
-    "response-received",
-    "needs-retry",
-    "after-call",
-    "after-call-error",
-)
-METHODS = frozenset((*(OPERATIONS[name].method for name in ITEM_OPERATIONS), "_make_api_call"))
-
-# Handlers that an ordinary client has. The SDK has others, which answer by themselves (its stub) or change the
-# endpoint (its discovery): those, and all that we do not know, are left to it.
-KNOWN_HANDLERS = ("handlers.", "signers.", "useragent.", "retryhandler.", "retries.")
-KNOWN = ("dynadb_async.", *(f"{package}.{part}" for package in ("botocore", "aiobotocore") for part in KNOWN_HANDLERS))
-KNOWN_BY_NAME = ("block_endpoint_discovery_required_operations",)
+METHODS = frozenset((*(OPERATIONS[name].method for name in ON_THE_WIRE), "_make_api_call"))
 
 # Options of the SDK's that change what is sent, or how, in ways that only the SDK follows.
 FOLLOWED_BY_THE_SDK_ONLY = (
@@ -126,15 +94,9 @@ class Watch:
             handlers = [
                 handler
                 for event in EVENTS
-                for operation in ITEM_OPERATIONS
+                for operation in ON_THE_WIRE
                 for handler in self._emitter._handlers.prefix_search(f"{event}.dynamodb.{operation}")  # noqa: SLF001
             ]
         except AttributeError:
             return True
-        return not all(_is_known(handler) for handler in handlers)
-
-
-def _is_known(handler: Any) -> bool:
-    handler = getattr(handler, "func", handler)  # a functools.partial
-    module = getattr(handler, "__module__", None) or type(handler).__module__
-    return f"{module}.".startswith(KNOWN) or getattr(handler, "__name__", "") in KNOWN_BY_NAME
+        return not all(is_known(handler) for handler in handlers)

@@ -1,5 +1,5 @@
 """
-The fast path: an item operation without botocore's per-call machinery.
+The fast path: what a turn asks for, without botocore's per-call machinery.
 
 Whenever there is something about the ordinary client that only it can do (tracing instrumentation, an event handler, a
 patched method), it is asked instead.
@@ -13,7 +13,7 @@ from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer, answer_of
 from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.keys import Keys, RenewedKeys
-from dynadb_async.connection.operations import ITEM_OPERATIONS
+from dynadb_async.connection.operations import ON_THE_WIRE
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.wire.endpoint import Endpoint
@@ -23,7 +23,7 @@ from dynadb_async.connection.wire.signature import Signer
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
-TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ITEM_OPERATIONS}
+TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ON_THE_WIRE}
 
 
 class Watch(Protocol):
@@ -45,7 +45,7 @@ async def opened_wire(plain: Plain, config: ClientConfig, watch: Watch) -> "Wire
 
 
 class Wire:
-    """Item operations over a transport of our own."""
+    """What a turn asks for, over a transport of our own."""
 
     def __init__(self, keys: Keys | RenewedKeys, signer: Signer, transport: Transport, watch: Watch) -> None:
         self._watch = watch
