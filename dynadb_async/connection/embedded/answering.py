@@ -72,7 +72,7 @@ def _create_table(tables: Tables, parameters: Parameters) -> dict[str, Any]:
     types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in parameters["AttributeDefinitions"]}
     roles = [(attribute["KeyType"], attribute["AttributeName"]) for attribute in parameters["KeySchema"]]
     names = [name for _, name in roles]
-    if [role for role, _ in roles] not in (["HASH"], ["HASH", "RANGE"]) or {*names} - types.keys():
+    if [role for role, _ in roles] not in (["HASH"], ["HASH", "RANGE"]) or {*names} != types.keys():
         raise refused(INVALID, "Invalid KeySchema")
     table = Table(parameters["TableName"], {name: types[name] for name in names})
     tables.add(table)

@@ -47,8 +47,8 @@ class Places:
         places = cls(parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {}))
         check_values(dict(places.values))
         used = {place for name in EXPRESSIONS for place in PLACE.findall(parameters.get(name, ""))}
-        if used != {*places.names, *places.values}:
-            raise refused(INVALID, "names or values of the expressions are not defined, or not used")
+        if used != {*places.names, *places.values} or "" in places.names.values():
+            raise refused(INVALID, "names or values of the expressions are not defined, empty, or not used")
         return places
 
     def name(self, step: str) -> str:

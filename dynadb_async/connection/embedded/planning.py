@@ -64,11 +64,14 @@ def keyed(tables: Tables, parameters: Parameters) -> tuple[Table, Key]:
 
 
 def _update(tables: Tables, parameters: Parameters) -> Planned:
+    table = table_of(tables, parameters)
     places = Places.of(parameters)
     table, key = keyed(tables, parameters)
     before = table.item(key)
-    after = updated(parameters["UpdateExpression"], table, before or parameters["Key"], places)
+    # What is written is too large by itself, whatever is stored; the rest is told once the condition is met.
+    check_item_size(updated(parameters["UpdateExpression"], table, {}, places))
     _check_condition(parameters, before, places)
+    after = updated(parameters["UpdateExpression"], table, before or parameters["Key"], places)
     check_item_size(after)
     return Planned(table=table, key=key, before=before, after=after)
 

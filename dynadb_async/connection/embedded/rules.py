@@ -135,7 +135,7 @@ def check_key(table: Table, key: Item) -> None:
         if value in ({"S": ""}, {"B": b""}):
             raise refused(INVALID, "One or more parameter values are not valid: a key attribute may not be empty")
         if attribute_size(value) > limit:
-            raise refused(INVALID, f"Size of a key attribute has exceeded the maximum size limit of {limit} bytes")
+            raise refused(INVALID, f"a value of the key is over {limit} bytes")
 
 
 def item_size(item: Item) -> int:
