@@ -33,6 +33,7 @@ from dynadb_async.errors import (
     UsageError,
     VersionConflictError,
 )
+from dynadb_async.item import UserData
 from dynadb_async.observer import Observer
 from dynadb_async.turn import History, Session, Turn, User
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
@@ -74,5 +75,6 @@ __all__ = [
     "Turn",
     "UsageError",
     "User",
+    "UserData",
     "VersionConflictError",
 ]

@@ -11,7 +11,7 @@ from dynadb_async.config import Conversations, DynamoDbConfig
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.ways import store_of
 from dynadb_async.errors import UsageError
-from dynadb_async.item import Layout
+from dynadb_async.item import Layout, UserData
 from dynadb_async.observer import Observer
 from dynadb_async.running.block import TurnBlock
 from dynadb_async.running.handling import handled
@@ -47,7 +47,8 @@ class AsyncDynamoDb(Generic[T]):
 
     Args:
         config: The configuration, or just the table's name.
-        user_data: Makes `user.data` of the stored dict, such as a pydantic model's `model_validate`.
+        user_data: The class of `user.data`: a pydantic model, an attrs class, a dataclass, a TypedDict, a
+            msgspec.Struct; or a function that makes it of the stored dict; or `UserData`, one of them with a version.
         serializer: Between stored elements and attribute values, in place of DynamoDB's own form.
         aws_session: Where clients and credentials come from.
         clock: What time it is, aware and in UTC.
@@ -67,7 +68,7 @@ class AsyncDynamoDb(Generic[T]):
         self,
         config: DynamoDbConfig | str,
         *,
-        user_data: Callable[[dict[str, Any]], T],
+        user_data: type[T] | UserData[T] | Callable[[dict[str, Any]], T],
         serializer: Serializer | None = None,
         aws_session: "aioboto3.Session | None" = None,
         clock: Callable[[], datetime] = utc_now,
@@ -76,7 +77,7 @@ class AsyncDynamoDb(Generic[T]):
         self,
         config: DynamoDbConfig | str,
         *,
-        user_data: Callable[[dict[str, Any]], Any] = dict,
+        user_data: type[Any] | UserData[Any] | Callable[[dict[str, Any]], Any] = dict,
         serializer: Serializer | None = None,
         aws_session: "aioboto3.Session | None" = None,
         clock: Callable[[], datetime] = utc_now,

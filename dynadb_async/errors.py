@@ -90,8 +90,8 @@ class MalformedItemError(DynaDbError):
         element: The place in the item, such as `history.items`.
     """
 
-    def __init__(self, element: str, problem: str) -> None:
-        super().__init__(f"the stored {element} can't be read: {problem}; repair or delete it, it was not changed")
+    def __init__(self, element: str, problem: str, *, advice: str = "repair or delete it") -> None:
+        super().__init__(f"the stored {element} can't be read: {problem}; {advice}, it was not changed")
         self.element = element
 
 

@@ -42,6 +42,7 @@ OTHER_LOADS = {
 }
 OTHER_SAVES = {
     "b09_session_expired_seed_no_session_in_request": ("createdAt", "Jovo reads its clock once more for the user"),
+    "a06_user_data_null": ("user", "None in place of the dict is an error, not the loss of all data"),
     "b11_session_no_updatedat": ("session", "a stored session without updatedAt counts as expired"),
     "c28_binary": ("user", "Jovo's SDK loses the bytes of an ArrayBuffer"),
 }
@@ -307,7 +308,8 @@ async def test_the_same_turns_store_the_same(
             sent, at_save = step["putItemAsSent"], untagged(step["atSave"])
             clock.now = untagged(step["loadedByJovo"]["session"]["updatedAt"])
             async with db.turn(scenario["userId"], session=session_of(step["requestSession"])) as turn:
-                turn.user.data = at_save["userData"]
+                # Where Jovo stores null, which reads as {}, here {} is set: None in place of the dict is an error.
+                turn.user.data = {} if at_save["userData"] is None else at_save["userData"]
                 turn.session.data = at_save["sessionData"]
                 turn.session.state = None if at_save["sessionState"] is NOTHING else at_save["sessionState"]
                 leave(turn, sent)

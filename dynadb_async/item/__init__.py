@@ -8,6 +8,7 @@ from dynadb_async.item.recent import checked_turn_id, entry_of_turn, new_entry, 
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.item.unchanged import is_unchanged
 from dynadb_async.item.update import Update, update_of_save
+from dynadb_async.item.user_data import UserData
 
 __all__ = [
     "Item",
@@ -15,6 +16,7 @@ __all__ = [
     "Loaded",
     "Snapshot",
     "Update",
+    "UserData",
     "attributes_of_turn",
     "checked_turn_id",
     "entry_of_turn",

@@ -22,6 +22,8 @@ from dynadb_async.item.layout import (
 from dynadb_async.item.loading import Loaded
 from dynadb_async.item.merge import MISSING, Resolve, merge, same
 from dynadb_async.item.recent import recent_turns, write_of
+from dynadb_async.item.user_data import version_of
+from dynadb_async.item.user_merge import merged_user, refuse_older
 
 
 def is_written(layout: Layout, current: Item, write: str) -> bool:
@@ -41,6 +43,8 @@ def rebased(layout: Layout, ours: Item, loaded: Loaded, current: Item) -> Item:
     if policy == "raise" and not is_newest:
         raise VersionConflictError
     if policy in ("raise", "overwrite"):
+        if USER in ours:
+            refuse_older(*(version_of(layout.element(side, USER).get("data")) for side in (ours, current)))
         return ours
     if attempt is None:
         return merged(layout, loaded.base.item(), ours, current, is_saved=loaded.is_saved)
@@ -70,7 +74,7 @@ def merged(layout: Layout, base: Item, ours: Item, theirs: Item, *, is_saved: bo
         name: [layout.element(side, name) for side in (base, ours, theirs)] for name in layout.elements if name in ours
     }
     if USER in sides:
-        result[USER] = layout.attribute(USER, _user(sides[USER], resolve))
+        result[USER] = layout.attribute(USER, merged_user(layout.shape, sides[USER], resolve))
     if SESSION in sides:
         result[SESSION] = layout.attribute(SESSION, _session(sides[SESSION], resolve))
     history = layout.config.stored_elements.history
@@ -97,12 +101,6 @@ def _resolve(policy: str | ConflictResolver, conflicts: list[Path]) -> Resolve:
         return MISSING if value is NOTHING else value
 
     return decide
-
-
-def _user(sides: list[Element], resolve: Resolve) -> Element:
-    base, ours, theirs = sides
-    user: Element = merge(base, ours, theirs, path=(USER,), resolve=resolve)
-    return user
 
 
 def _session(sides: list[Element], resolve: Resolve) -> Element:

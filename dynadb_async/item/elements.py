@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from dynadb_async.config import StoredHistory
-from dynadb_async.errors import UsageError
+from dynadb_async.errors import SerializationError, UsageError
 from dynadb_async.item.kept import attribute_with
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Element, Item, Layout, text_of_time
 from dynadb_async.item.loading import Loaded
 from dynadb_async.turn import Turn
-from dynadb_async.values.instances import public_fields
 from dynadb_async.values.serializer import AttributeValue
 from dynadb_async.values.size import attribute_size, size_bound
+from dynadb_async.values.typed import LEAVES, laid_over
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
+
+NO_MAPS = (*LEAVES, list, tuple, set, frozenset)
 
 # Custom elements are functions; these are copied from the turn. `state` is the session's.
 COPIED = ("request", "input", "nlu", "asr", "entities", "output", "response")
@@ -70,24 +72,40 @@ def attributes_of_turn(
 
 
 def _user(layout: Layout, turn: Turn[Any], stored: Element) -> Element:
-    data = turn.user.data
-    if layout.config.marshall.convert_class_instance_to_map:
-        data = _laid_over(stored.get("data"), data)
-    return {**stored, "data": data}
+    data, below = turn.user.data, stored.get("data")
+    is_dict = isinstance(data, dict)
+    if layout.shape is None and is_dict:
+        return {**stored, "data": data}
+    _check_map(data, below, USER)
+    if not is_dict and not layout.config.marshall.convert_class_instance_to_map:
+        # The serializer tells.
+        return {**stored, "data": data}
+    try:
+        data = laid_over(below, data) if layout.shape is None else layout.shape.written(data, below)
+    except SerializationError as error:
+        problem = error.within(USER, "data")
+    else:
+        return {**stored, "data": data}
+    raise problem
 
 
-def _laid_over(stored: Any, value: Any) -> Any:
-    """The fields of a class instance over the stored map, so that members its class does not know survive."""
-    if isinstance(value, dict) or not isinstance(stored, dict):
-        return value
-    fields = public_fields(value)
-    if fields is None:
-        return value
-    return {**stored, **{name: _laid_over(stored.get(name), field) for name, field in fields.items()}}
+def _check_map(data: Any, below: Any, element: str) -> None:
+    """
+    Refuse what the next turn could not read as a dict; but what another program stored instead may stay.
+
+    Raises:
+        SerializationError: It is no dict, nor an instance of the app's class.
+    """
+    if not isinstance(data, NO_MAPS) or (data is not None and type(data) is type(below)):
+        return
+    what = "None" if data is None else type(data).__name__
+    raise SerializationError(f"expected a dict, got {what}; to remember nothing, set it to {{}}", (element, "data"))
 
 
 def _session(turn: Turn[Any], stored: Element) -> Element:
     session = turn.session
+    if session.data is not None:
+        _check_map(session.data, None, SESSION)
     # Members that we don't know belong to the conversation that they were stored with.
     known = stored if stored.get("id") == session.id and not session.is_new else {}
     members = {

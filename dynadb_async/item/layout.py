@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import InvalidUserIdError, MalformedItemError, SerializationError
+from dynadb_async.item.user_data import Shape, UserData
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
 
 Item = dict[str, AttributeValue]
@@ -33,16 +34,19 @@ class Layout:
     Attributes:
         config: The adapter's configuration.
         serializer: Between stored elements and attribute values; `user`, `session` and `history` pass through it.
-        user_data: Makes `user.data` of the stored dict.
+        user_data: The class of `user.data`, or what makes it of the stored dict.
+        shape: How it is made of that and stored again; None for dicts as they are.
         key_name: The partition key's attribute name.
         recent_name: The attribute that holds the recent turns.
+        typed: For `user`: a field of the app's class that is empty is no NULL, which it may not take.
         elements: Which of `user`, `session` and `history` are stored.
         native: Between everything else and attribute values, where conditions need DynamoDB's own types.
     """
 
     config: DynamoDbConfig
     serializer: Serializer
-    user_data: Callable[[dict[str, Any]], Any]
+    user_data: UserData[Any] | Callable[[dict[str, Any]], Any]
+    shape: Shape | None = field(init=False, default=Factory(lambda self: Shape.of(self.user_data), takes_self=True))
     native: DynamoDbSerializer = field(
         init=False, default=Factory(lambda self: DynamoDbSerializer(self.config.marshall), takes_self=True)
     )
@@ -52,7 +56,14 @@ class Layout:
     recent_name: str = field(
         init=False, default=Factory(lambda self: self.config.table.recent_turns_attribute, takes_self=True)
     )
+    typed: Serializer = field(init=False, default=Factory(lambda self: self._typed(), takes_self=True))
     elements: tuple[str, ...] = field(init=False, default=Factory(lambda self: self._elements_on(), takes_self=True))
+
+    def _typed(self) -> Serializer:
+        serializer = self.serializer
+        if self.shape is None or not isinstance(serializer, DynamoDbSerializer):
+            return serializer
+        return DynamoDbSerializer(evolve(serializer.marshall, convert_empty_values=False))
 
     def _elements_on(self) -> tuple[str, ...]:
         stored = self.config.stored_elements
@@ -107,7 +118,7 @@ class Layout:
     def attribute(self, name: str, element: Element) -> AttributeValue:
         """A stored element as an attribute value."""
         try:
-            return self.serializer.serialize(element)
+            return (self.typed if name == USER else self.serializer).serialize(element)
         except SerializationError as error:
             problem = error.within(name)
         raise problem

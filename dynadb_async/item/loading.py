@@ -97,7 +97,7 @@ def turn_from_item(
     kept = kept_of(layout, live.get(USER), elements.get(USER, {}))
     loaded = Loaded(user_id, stored, base, elements, kept, is_expired, session is None and SESSION not in elements)
     turn = Turn(
-        user=User(id=user_id, data=_user_data(layout, elements.get(USER, {}), is_new=is_new), is_new=is_new),
+        user=User(id=user_id, data=_user_data(layout, elements, is_new=is_new), is_new=is_new),
         session=_session(layout, elements.get(SESSION, {}), session, now),
         history=History(_history_items(elements.get(HISTORY, {}))),
         created_at=time_of_attribute(live.get(CREATED_AT)) or now,
@@ -112,19 +112,18 @@ def turn_from_item(
     return turn
 
 
-def _user_data(layout: Layout, stored: Element, *, is_new: bool) -> Any:
+def _user_data(layout: Layout, elements: dict[str, Element], *, is_new: bool) -> Any:
+    """The app's `user.data`; *elements* then hold what it is laid over at the save."""
+    stored = elements.get(USER, {})
     # As in the reference: whatever is falsy reads as an empty dict.
     data = stored.get("data") or {}
-    if layout.user_data is dict:
+    if layout.shape is None:
         return data
-    try:
-        return layout.user_data(data)
-    except Exception as error:
-        if is_new:
-            raise
-        reason = f"user_data raised {type(error).__name__}"
-    # Outside of the handler: the model's own error would show what is stored.
-    raise MalformedItemError("user.data", reason)
+    if not isinstance(data, dict):
+        raise MalformedItemError("user.data", f"expected a map, got {type(data).__name__}")
+    made, data = layout.shape.read(data, is_new=is_new)
+    elements[USER] = {**stored, "data": data}
+    return made
 
 
 def _session(layout: Layout, stored: Element, requested: Session | None, now: datetime) -> Session:

@@ -1,4 +1,4 @@
-"""A class instance as its public fields: attrs classes, dataclasses, pydantic models and plain objects."""
+"""A class instance as its public fields: attrs classes, dataclasses, pydantic models, structs and plain objects."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +24,8 @@ def public_fields(instance: object) -> dict[str, Any] | None:
     kind: Any = type(instance)
     if hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_dump"):
         return _model_fields(instance)
+    if hasattr(kind, "__struct_fields__"):
+        return _struct_fields(instance)
     if hasattr(kind, "__attrs_attrs__"):
         names: Iterable[str] = [attribute.name for attribute in kind.__attrs_attrs__]
     elif dataclasses.is_dataclass(kind):
@@ -59,6 +61,15 @@ def _slots(kind: type) -> Iterator[str]:
     for ancestor in reversed(kind.__mro__):
         slots = vars(ancestor).get("__slots__", ())
         yield from (slots,) if isinstance(slots, str) else slots
+
+
+def _struct_fields(struct: Any) -> dict[str, Any]:
+    """Of a msgspec.Struct, by the names that `msgspec.convert` reads; UNSET is undefined."""
+    kind, config = type(struct), type(struct).__struct_config__
+    values = [getattr(struct, name) for name in kind.__struct_fields__]
+    values = [NOTHING if type(value).__name__ == "UnsetType" else value for value in values]
+    tag = {} if config.tag is None else {config.tag_field: config.tag}
+    return tag | dict(zip(kind.__struct_encode_fields__, values, strict=True))
 
 
 def _model_fields(model: Any) -> dict[str, Any] | None:

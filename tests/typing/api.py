@@ -2,9 +2,10 @@
 
 import dataclasses
 from datetime import datetime, timedelta
-from typing import Any, assert_type
+from typing import Any, Generic, TypedDict, TypeVar, assert_type
 
 import attrs
+import msgspec
 from pydantic import BaseModel
 
 from dynadb_async import (
@@ -22,8 +23,11 @@ from dynadb_async import (
     TimeToLive,
     Turn,
     User,
+    UserData,
 )
 from examples.json_serializer import JsonSerializer
+
+ItemT = TypeVar("ItemT")
 
 
 class Profile(BaseModel):
@@ -46,6 +50,25 @@ class DataclassProfile:
     name: str = ""
 
 
+class DictProfile(TypedDict, total=False):
+    """A TypedDict."""
+
+    name: str
+
+
+class StructProfile(msgspec.Struct):
+    """A struct."""
+
+    name: str = ""
+
+
+@attrs.define
+class Box(Generic[ItemT]):
+    """A generic attrs class."""
+
+    item: ItemT | None = None
+
+
 def attrs_profile(data: dict[str, Any]) -> AttrsProfile:
     """A structure function."""
     return AttrsProfile(**data)
@@ -63,9 +86,41 @@ def makes_adapters(session: Any, clock: datetime) -> None:
     )
 
 
+def makes_adapters_of_classes() -> None:
+    """The class itself, of each kind, alone or with its version."""
+    assert_type(AsyncDynamoDb("table", user_data=Profile), AsyncDynamoDb[Profile])
+    assert_type(AsyncDynamoDb("table", user_data=AttrsProfile), AsyncDynamoDb[AttrsProfile])
+    assert_type(AsyncDynamoDb("table", user_data=DataclassProfile), AsyncDynamoDb[DataclassProfile])
+    assert_type(AsyncDynamoDb("table", user_data=DictProfile), AsyncDynamoDb[DictProfile])
+    assert_type(AsyncDynamoDb("table", user_data=StructProfile), AsyncDynamoDb[StructProfile])
+    assert_type(AsyncDynamoDb("table", user_data=Box[int]), AsyncDynamoDb[Box[int]])
+    assert_type(UserData(Profile), UserData[Profile])
+    assert_type(UserData(AttrsProfile, newer="keep"), UserData[AttrsProfile])
+    assert_type(UserData(DataclassProfile, extra="drop"), UserData[DataclassProfile])
+    assert_type(UserData(DictProfile), UserData[DictProfile])
+    assert_type(UserData(StructProfile), UserData[StructProfile])
+    assert_type(UserData(attrs_profile), UserData[AttrsProfile])
+    assert_type(UserData(Profile.model_validate), UserData[Profile])
+    versioned = UserData(AttrsProfile, version=3, upgrade={1: to_2, 2: to_3})
+    assert_type(versioned, UserData[AttrsProfile])
+    assert_type(AsyncDynamoDb("table", user_data=versioned), AsyncDynamoDb[AttrsProfile])
+    assert_type(AsyncDynamoDb("table", user_data=UserData(DictProfile)), AsyncDynamoDb[DictProfile])
+
+
+def to_2(data: dict[str, Any]) -> dict[str, Any]:
+    """An upgrade that makes a dict."""
+    return {**data, "name": ""}
+
+
+def to_3(data: dict[str, Any]) -> None:
+    """An upgrade that changes its dict."""
+    data.pop("nick", None)
+
+
 def refuses_mistakes() -> None:
     """An ignore that is not needed is an error, so each of these is one."""
-    AsyncDynamoDb("table", user_data=Profile)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    AsyncDynamoDb("table", user_data=7)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    UserData(Profile, extra="lose")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     AsyncDynamoDb()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     AsyncDynamoDb("table", serializer=object())  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     StoredSession("15 minutes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,265 @@
+"""
+Attrs classes, dataclasses and TypedDicts of stored values, by cattrs, which is imported with this module.
+
+Cattrs would rather guess: `int("5")`, `list("abc")`, `bool("no")`. Here a value of another type is told, not converted,
+for what was guessed would be written over what is stored.
+"""
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum, Flag
+from functools import partial
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from attrs import has
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, mapping_structure_factory
+from cattrs.gen.typeddicts import make_dict_structure_fn as make_typed_dict_structure_fn
+from typing_extensions import is_typeddict
+
+from dynadb_async.config import MarshallConfig
+from dynadb_async.errors import SerializationError
+from dynadb_async.values.misfit import Misfit, expected
+from dynadb_async.values.serializer import DynamoDbSerializer
+
+Structure = Callable[[Any, Any], Any]
+"""Of a stored value and the type that it is to have."""
+Read = Callable[[Any], Any]
+"""Of a stored value."""
+
+
+def new_converter(maker_of: Callable[[Any], Callable[[Any], Any] | None], *, is_dropping: bool) -> Converter:
+    """
+    What makes values of their stored form.
+
+    Args:
+        maker_of: For a class that makes itself of a dict, such as a pydantic model within a dataclass.
+        is_dropping: A TypedDict's dict holds nothing that its class does not know.
+    """
+
+    def unknown(kind: Any) -> Structure:
+        raise TypeError(f"there is no way to make a value of type {getattr(kind, '__name__', kind)} of what is stored")
+
+    converter = Converter(structure_fallback_factory=unknown)
+    # What is registered later is asked first.
+    for kind, read in EXACT.items():
+        converter.register_structure_hook(kind, partial(_scalar, converter, kind, read))
+    for applies, fit in ((_is_listed, _listed), (_is_set, _set)):
+        _guard(converter, applies, fit)
+    factories: list[tuple[Callable[[Any], bool], Callable[[Converter, Any], Structure]]] = [
+        (_is_union, _union),
+        (_is_literal, _literal),
+        (_is_enum, _enum),
+        (_is_class, _instance),
+        (_is_mapped, _mapping),
+        (is_typeddict, partial(_typed_dict, is_dropping=is_dropping)),
+        (lambda kind: maker_of(kind) is not None, lambda _, kind: _made(maker_of(kind))),
+    ]
+    for is_for, structure_for in factories:
+        converter.register_structure_hook_factory(is_for, partial(structure_for, converter))
+    return converter
+
+
+def _made(make: Callable[[Any], Any] | None) -> Structure:
+    return lambda value, _: make and make(value)
+
+
+def _class_of(kind: Any) -> Any:
+    return get_origin(kind) or kind
+
+
+def _is_sub(kind: Any, *ancestors: type) -> bool:
+    cls = _class_of(kind)
+    return isinstance(cls, type) and issubclass(cls, ancestors)
+
+
+def _is_class(kind: Any) -> bool:
+    return has(_class_of(kind)) or dataclasses.is_dataclass(_class_of(kind))
+
+
+def _is_enum(kind: Any) -> bool:
+    return _is_sub(kind, Enum) and not _is_sub(kind, Flag)
+
+
+def _is_listed(kind: Any) -> bool:
+    return _is_sub(kind, Sequence) and not _is_sub(kind, str, bytes, bytearray, memoryview)
+
+
+def _is_set(kind: Any) -> bool:
+    return _is_sub(kind, AbstractSet)
+
+
+def _is_mapped(kind: Any) -> bool:
+    return _class_of(kind) in (dict, OrderedDict, Mapping, MutableMapping)
+
+
+def _is_literal(kind: Any) -> bool:
+    return get_origin(kind) is Literal
+
+
+def _is_union(kind: Any) -> bool:
+    """Unions of classes alone cattrs tells apart by their fields."""
+    parts = [part for part in get_args(kind) if part is not NoneType]
+    return get_origin(kind) in (Union, UnionType) and not (len(parts) > 1 and all(map(_is_class, parts)))
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else expected("a list", value)
+
+
+def _set(value: Any) -> Any:
+    """An empty set is stored as an empty list, or, by `convert_empty_values`, as NULL."""
+    return () if value is None else value if isinstance(value, set | list) else expected("a set", value)
+
+
+def _mapped(value: Any) -> Any:
+    return value if isinstance(value, dict) else expected("a map", value)
+
+
+def _guard(converter: Converter, applies: Callable[[Any], bool], fit: Callable[[Any], Any]) -> None:
+    """Let cattrs have only what fits the collection at all."""
+    passed: list[Any] = []
+
+    def is_guarded(kind: Any) -> bool:
+        # What we ask for ourselves is cattrs's own, once: within it there may be the same type again.
+        if passed and passed[-1] is kind:
+            passed.pop()
+            return False
+        return applies(kind)
+
+    def guarded(kind: Any) -> Structure:
+        passed.append(kind)
+        structure = converter.get_structure_hook(kind, cache_result=False)
+        return lambda value, _: structure(fit(value), kind)
+
+    converter.register_structure_hook_factory(is_guarded, guarded)
+
+
+def _mapping(converter: Converter, kind: Any) -> Structure:
+    made = OrderedDict if _class_of(kind) is OrderedDict else dict
+    structure = mapping_structure_factory(kind, converter, made)
+    return lambda value, _: structure(_mapped(value), kind)
+
+
+def _typed_dict(converter: Converter, kind: Any, *, is_dropping: bool) -> Structure:
+    structure, known = make_typed_dict_structure_fn(kind, converter), get_type_hints(kind)
+    if not is_dropping:
+        return lambda value, _: structure(_mapped(value), kind)
+    return lambda value, _: structure({n: member for n, member in _mapped(value).items() if n in known}, kind)
+
+
+def _instance(converter: Converter, kind: Any) -> Structure:
+    # Also what the constructor does not take: a counter that starts at 0 would start again at each load.
+    structure = make_dict_structure_fn(kind, converter, _cattrs_include_init_false=True)
+    return lambda value, _: structure(_mapped(value), kind)
+
+
+def _union(converter: Converter, kind: Any) -> Structure:
+    """The first of the types that the value fits."""
+    parts = [(part, converter.get_structure_hook(part)) for part in get_args(kind) if part is not NoneType]
+    is_optional = NoneType in get_args(kind)
+
+    def structure(value: Any, _: Any) -> Any:
+        if value is None and is_optional:
+            return None
+        if len(parts) == 1:
+            return parts[0][1](value, parts[0][0])
+        for part, read in parts:
+            try:
+                return read(value, part)
+            except Exception:  # noqa: BLE001, S112 - whatever a constructor raises: it does not fit
+                continue
+        raise Misfit(f"none of its types fits {type(value).__name__}")
+
+    return structure
+
+
+def _enum(_: Converter, kind: Any) -> Structure:
+    """By the form in which the member's value is read."""
+    serializer = DynamoDbSerializer(MarshallConfig())
+    stored = []
+    for member in kind:
+        try:
+            stored.append((serializer.deserialize(serializer.serialize(member.value)), member))
+        except SerializationError:
+            continue
+
+    def structure(value: Any, _: Any) -> Any:
+        for form, member in stored:
+            if form == value and isinstance(form, bool) == isinstance(value, bool):
+                return member
+        raise Misfit(f"no {kind.__name__} has this value")
+
+    return structure
+
+
+def _literal(_: Converter, kind: Any) -> Structure:
+    def structure(value: Any, _: Any) -> Any:
+        for allowed in get_args(kind):
+            form = allowed.value if isinstance(allowed, Enum) else allowed
+            if form == value and isinstance(form, bool) == isinstance(value, bool):
+                return allowed
+        raise Misfit(f"expected {' or '.join(map(repr, get_args(kind)))}")
+
+    return structure
+
+
+def _scalar(converter: Converter, exact: type, read: Callable[[Any], Any], value: Any, kind: Any) -> Any:
+    """A plain value; cattrs asks for subclasses of its type here, too."""
+    if kind is exact:
+        return read(value)
+    return _enum(converter, kind)(value, kind) if issubclass(kind, Enum) else kind(read(value))
+
+
+def _exactly(kind: type, word: str) -> Read:
+    return lambda value: value if type(value) is kind else expected(word, value)
+
+
+def _of_text(read: Callable[[str], Any], word: str) -> Read:
+    def read_text(value: Any) -> Any:
+        try:
+            return read(value) if type(value) is str else expected(word, value)
+        except ValueError as error:
+            unread = error
+        # A text's own words are in the error.
+        raise unread if isinstance(unread, Misfit) else Misfit(f"expected {word}, got another text")
+
+    return read_text
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _int(value: Any) -> Any:
+    return int(value) if _is_number(value) and value == value // 1 else expected("a whole number", value)
+
+
+def _float(value: Any) -> Any:
+    return float(value) if _is_number(value) else expected("a number", value)
+
+
+def _decimal(value: Any) -> Any:
+    return Decimal(str(value)) if _is_number(value) else expected("a number", value)
+
+
+EXACT: Mapping[type, Read] = {
+    str: _exactly(str, "a text"),
+    bool: _exactly(bool, "true or false"),
+    bytes: _exactly(bytes, "a binary"),
+    bytearray: lambda value: bytearray(value) if type(value) is bytes else expected("a binary", value),
+    NoneType: _exactly(NoneType, "null"),
+    int: _int,
+    float: _float,
+    Decimal: _decimal,
+    datetime: _of_text(datetime.fromisoformat, "a time in ISO 8601"),
+    date: _of_text(date.fromisoformat, "a date in ISO 8601"),
+    time: _of_text(time.fromisoformat, "a time of day in ISO 8601"),
+    UUID: _of_text(UUID, "a UUID"),
+}
