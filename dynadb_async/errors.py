@@ -21,6 +21,7 @@ No text in this tree holds a user id, a stored value or a secret: only names of 
 members, operations and codes.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Self
 
@@ -30,8 +31,15 @@ LONGEST_SHOWN_NAME = 40
 
 
 def dotted(path: Path) -> str:
-    """The place as a program writes it: `user.data.pets[0].name`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    """The place as a program writes it: `user.data.pets[0].name`, or `user.data["a.b"]`; no two paths have the same."""
+    return "".join(map(_step, path)).removeprefix(".")
+
+
+def _step(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    is_clear = part and not any(mark in part for mark in '.["')
+    return f".{part}" if is_clear else f"[{json.dumps(part, ensure_ascii=False)}]"
 
 
 def place(path: Path) -> str:
@@ -100,7 +108,8 @@ class VersionConflictError(DynaDbError):
     Another turn of this user changed the same thing since this one was loaded. Nothing was written.
 
     Attributes:
-        paths: What both changed, such as `user.data.visits`; empty when `deleted`.
+        paths: What both changed, such as `user.data.visits`, or `user.data["a.b"]` of a member that is named so;
+            empty when `deleted`.
         deleted: The user was deleted meanwhile; saving would bring the data back.
     """
 

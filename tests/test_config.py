@@ -2,8 +2,9 @@ import contextlib
 import copy
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import attrs
@@ -37,6 +38,23 @@ AFTER = timedelta(days=30)
 async def mood(turn: object) -> str:
     """Stand for an element of the user's own."""
     return "sunny"
+
+
+class Awaited:
+    """What nobody would await, as a function to decide conflicts with."""
+
+    async def __call__(self, *question: object) -> str:
+        """As an object."""
+        return "sunny"
+
+    async def method(self, *question: object) -> str:
+        """Bound to it."""
+        return "sunny"
+
+    @staticmethod
+    async def stream(*question: object) -> AsyncIterator[str]:
+        """Bit by bit."""
+        yield "sunny"
 
 
 def made(settings: Mapping[str, Any]) -> DynamoDbConfig:
@@ -210,6 +228,17 @@ WRONG = [
     (DynamoDbConfig, {"table": "users", "enabled": 1}, "got 1 - at DynamoDbConfig.enabled"),
     (DynamoDbConfig, {"table": "users", "on_conflict": "ours"}, "expected 'merge', 'raise', 'overwrite' or a function"),
     (DynamoDbConfig, {"table": "users", "on_conflict": []}, "got list - at DynamoDbConfig.on_conflict"),
+    *[
+        (DynamoDbConfig, {"table": "users", "on_conflict": function}, "nobody would await, got")
+        for function in (
+            mood,
+            partial(partial(mood), 1),
+            Awaited(),
+            partial(Awaited()),
+            Awaited().method,
+            Awaited.stream,
+        )
+    ],
     (DynamoDbConfig, {"table": "users", "recent_turns": 0}, "expected an int >= 1, got 0 - at DynamoDbConfig.recent"),
     (
         DynamoDbConfig,

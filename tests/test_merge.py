@@ -138,14 +138,27 @@ EXAMPLES = {
     "both appended": ([1], [1, 2], [1, 3], [1, 3, 2]),
     "both appended alike": (["x"], ["x", "y"], ["x", "y"], ["x", "y", "y"]),
     "both began a list": ({}, {"a": ["x"]}, {"a": ["y"]}, {"a": ["y", "x"]}),
-    "trimmed and appended": ([1, 2, 3], [2, 3, 5], [2, 3, 4], [2, 3, 4, 5]),
-    "trimmed by one": ([1, 2, 3], [3, 5], [1, 2, 3, 4], [3, 4, 5]),
-    "trimmed by both": ([1, 2, 3], [2, 3], [3], [3]),
+    "a full log": ([1, 2, 3], [2, 3, 5], [2, 3, 4], [3, 4, 5]),
+    "a full log, newest first": ([3, 2, 1], [5, 3, 2], [4, 3, 2], [5, 4, 3]),
+    "both prepended": ([1], [2, 1], [3, 1], [2, 3, 1]),
+    "a log below its length": ([1, 2], [1, 2, 5], [1, 2, 4], [1, 2, 4, 5]),
+    "one at each end": ([1], [2, 1], [1, 3], CONFLICT),
+    "appended what is last": (["x"], ["x", "x"], ["x", "y"], CONFLICT),
+    "a turn taken in a row": (["", "", ""], ["", "", "X"], ["", "", "O"], CONFLICT),
+    "the last set by both": ([0, 0], [0, 1], [0, 1], CONFLICT),
+    "one coupon taken by both": (["a", "b"], ["b"], ["b"], CONFLICT),
+    "one coupon taken by each end": (["a", "b", "c"], ["b", "c"], ["a", "b"], CONFLICT),
+    "moved to the end by both": (["a", "b", "c"], ["b", "c", "a"], ["b", "c", "a"], CONFLICT),
+    "a list in an equal dict": ("x", {"n": ["a"]}, {"n": ["a"]}, CONFLICT),
+    "a list given up by both": (["x"], "none", "none", CONFLICT),
+    "trimmed by one": ([1, 2, 3], [2, 3, 5], [1, 2, 3, 4], [2, 3, 4, 5]),
+    "trimmed further than extended": ([1, 2, 3], [3, 5], [1, 2, 3, 4], CONFLICT),
+    "trimmed by both": ([1, 2, 3], [2, 3], [3], CONFLICT),
     "a list all replaced": (["x"], ["y"], ["x", "z"], CONFLICT),
     "cleared, appended": (["x"], [], ["x", "z"], CONFLICT),
-    "cleared by both": (["x"], [], [], []),
+    "cleared by both": (["x"], [], [], CONFLICT),
     "numbers cleared by both": ([1], [], [], CONFLICT),
-    "sorted by both": (["y", "x"], ["x", "y"], ["x", "y"], ["x", "y"]),
+    "sorted by both": (["y", "x"], ["x", "y"], ["x", "y"], CONFLICT),
     "perhaps the middle removed": ([1, 2, 1], [1, 1], [1, 2, 1, 9], CONFLICT),
     "an element changed": ([{"n": 1}], [{"n": 2}], [{"n": 1}, {"n": 7}], CONFLICT),
     "sets": ({1, 2}, {1, 3}, {1, 2, 4}, {1, 3, 4}),
@@ -299,24 +312,6 @@ def test_order_does_not_matter_without_lists(data: st.DataObject, loaded: dict[s
         clean += [] if conflicts or more else [merged]
 
     assert all(same(clean[0], other) for other in clean)
-
-
-@given(st.lists(VALUES), *[st.lists(VALUES, min_size=1)] * 2)
-def test_what_both_appended_is_there(loaded: list[Any], ours: list[Any], theirs: list[Any]) -> None:
-    """Theirs first, since it was there first."""
-    assert same(loaded + theirs + ours, merge(loaded, loaded + ours, loaded + theirs))
-
-
-@given(st.permutations(range(8)), *[st.integers(0, 8)] * 4)
-def test_a_window_moves_on(distinct: list[int], length: int, our_cut: int, their_cut: int, our_share: int) -> None:
-    """Lists that both sides trimmed, short of the last element, and extended keep what neither cut and both added."""
-    loaded, new = distinct[:length], [f"new {number}" for number in range(8)]
-    ours_added, theirs_added = new[:our_share], new[our_share:]
-    assume(max(our_cut, their_cut) < max(length, 1))
-
-    merged = merge(loaded, loaded[our_cut:] + ours_added, loaded[their_cut:] + theirs_added)
-
-    assert same(loaded[max(our_cut, their_cut) :] + theirs_added + ours_added, merged)
 
 
 @given(*[st.lists(st.sampled_from("xyz"), max_size=5)] * 3)

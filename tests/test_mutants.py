@@ -8,13 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from hypothesis import Phase
+from hypothesis import Phase, given, settings
 
 from dynadb_async import item as items
-from dynadb_async.item import Item, Layout, Loaded, conflict, update
+from dynadb_async.item import Item, Layout, Loaded, conflict, merge, update
 from dynadb_async.item.recent import Entry, write_of
 from tests.checker import Trial, run_trial, violations
 from tests.engines import Engine
+from tests.test_merge_law import MEMBERS, REPEATED, SCALARS, check_law, data_of, list_idioms
 from tests.test_state_machine import World, run_examples, world
 
 # A fixture of both.
@@ -95,3 +96,31 @@ def test_state_machine_catches(
     mutant(monkeypatch)
     with pytest.raises(AssertionError):
         run_examples(world, MOST_EXAMPLES, derandomize=True, database=None, phases=[Phase.generate])
+
+
+def any_overlap(patch: pytest.MonkeyPatch) -> None:
+    """A list that ends as the other begins was cut and extended, whatever else it could have been."""
+
+    def cut(was: list[merge.Key], now: list[merge.Key]) -> int | None:
+        return next((n for n in range(len(was) + 1) if now[: len(was) - n] == was[n:]), None)
+
+    patch.setattr(merge, "_cut", cut)
+
+
+def lists_alike(patch: pytest.MonkeyPatch) -> None:
+    """What both made alike of a list, or of a number, is clean."""
+    patch.setattr(merge, "_adds_up", lambda _: False)
+
+
+def longer_lists_win(patch: pytest.MonkeyPatch) -> None:
+    """Of two changed lists that one is taken which has more in it."""
+    patch.setattr(merge, "_merged_lists", lambda _, ours, theirs: max(ours, theirs, key=len))
+
+
+@pytest.mark.parametrize("mutant", [any_overlap, lists_alike, longer_lists_win], ids=lambda mutant: mutant.__name__)
+def test_law_catches(mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merge without its law breaks it."""
+    mutant(monkeypatch)
+    law = given(data_of(REPEATED), *[list_idioms(REPEATED) | SCALARS | MEMBERS] * 2)(check_law)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        settings(max_examples=2000, derandomize=True, database=None, phases=[Phase.generate])(law)()

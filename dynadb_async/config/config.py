@@ -11,7 +11,7 @@ from dynadb_async.config import structure, validation
 from dynadb_async.config.validation import a_bool, an_int, copied, one_of, seconds, text
 
 ConflictResolver = Callable[[str, Any, Any, Any], Any]
-"""`(path, loaded, ours, theirs) -> value`: decides what a merge can't."""
+"""`(path, loaded, ours, theirs) -> value`: decides what a merge can't; a plain function, and no coroutine function."""
 HistoryFunction = Callable[[Any], Any]
 """Of the turn, sync or async: a value for the history."""
 

@@ -5,6 +5,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -151,6 +153,14 @@ def _is_url(value: object) -> bool:
         return False
 
 
+def _is_plain_function(value: object) -> bool:
+    """Whether it can be called, and what comes of it need not be awaited."""
+    while isinstance(value, partial):
+        value = value.func
+    asked = (value, getattr(type(value), "__call__", None))  # noqa: B004 - an object is as its `__call__` is
+    return callable(value) and not any(map(iscoroutinefunction, asked)) and not any(map(isasyncgenfunction, asked))
+
+
 a_bool: Validator = expected("a bool (true or false)", lambda value: isinstance(value, bool))
 a_bool_or_none: Validator = expected("a bool or None", lambda value: value is None or isinstance(value, bool))
 seconds: Validator = expected("seconds > 0 as an int or a float", _is_seconds)
@@ -181,8 +191,8 @@ conversation_serializer: Validator = expected(
     is_secret=True,
 )
 on_conflict: Validator = expected(
-    "'merge', 'raise', 'overwrite' or a function (path, loaded, ours, theirs) -> value",
-    lambda value: value in ("merge", "raise", "overwrite") if isinstance(value, str) else callable(value),
+    "'merge', 'raise', 'overwrite' or a function (path, loaded, ours, theirs) -> value, which nobody would await",
+    lambda value: value in ("merge", "raise", "overwrite") if isinstance(value, str) else _is_plain_function(value),
 )
 _by_name = expected(
     "a dict with str keys",

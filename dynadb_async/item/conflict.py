@@ -1,11 +1,12 @@
 """What a refused save means, and the merge of what two turns stored."""
 
+import inspect
 from typing import Any
 
 from attrs import NOTHING
 
 from dynadb_async.config import ConflictResolver, StoredHistory
-from dynadb_async.errors import Path, VersionConflictError, dotted
+from dynadb_async.errors import Path, SerializationError, VersionConflictError, dotted
 from dynadb_async.item.elements import trimmed_history
 from dynadb_async.item.layout import (
     CREATED_AT,
@@ -19,11 +20,14 @@ from dynadb_async.item.layout import (
     time_of_attribute,
     time_of_value,
 )
-from dynadb_async.item.loading import Loaded
+from dynadb_async.item.loading import Loaded, history_items
 from dynadb_async.item.merge import MISSING, Resolve, merge, same
 from dynadb_async.item.recent import recent_turns, write_of
 from dynadb_async.item.user_data import version_of
 from dynadb_async.item.user_merge import merged_user, refuse_older
+
+MAPS: tuple[Path, ...] = ((USER, "data"), (SESSION, "data"))
+ITEMS: Path = (HISTORY, "items")
 
 
 def is_written(layout: Layout, current: Item, write: str) -> bool:
@@ -66,6 +70,7 @@ def merged(layout: Layout, base: Item, ours: Item, theirs: Item, *, is_saved: bo
 
     Raises:
         VersionConflictError: With every path that both changed.
+        SerializationError: What `on_conflict` returned can't be stored in its place.
     """
     conflicts: list[Path] = []
     resolve = _resolve(layout.config.on_conflict, conflicts)
@@ -98,9 +103,26 @@ def _resolve(policy: str | ConflictResolver, conflicts: list[Path]) -> Resolve:
     def decide(path: Path, *sides: Any) -> Any:
         # To the user's function a missing member is NOTHING, as for the serializer, and it deletes by returning that.
         value = function(dotted(path), *(NOTHING if side is MISSING else side for side in sides))
-        return MISSING if value is NOTHING else value
+        return MISSING if value is NOTHING else _checked(path, value)
 
     return decide
+
+
+def _checked(path: Path, value: Any) -> Any:
+    """What `on_conflict` returned, if it can be what is stored at *path*."""
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
+        raise SerializationError("on_conflict returned what has to be awaited; let it return the value itself", path)
+    is_wrong = path in MAPS and not isinstance(value, dict)
+    if is_wrong or (path == ITEMS and not _is_history(value)):
+        expected = "a list of maps" if path == ITEMS else "a map"
+        raise SerializationError(f"on_conflict returned {type(value).__name__}, expected {expected}", path)
+    return value
+
+
+def _is_history(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
 def _session(sides: list[Element], resolve: Resolve) -> Element:
@@ -110,13 +132,14 @@ def _session(sides: list[Element], resolve: Resolve) -> Element:
         return max(theirs, ours, key=_began)
     if base.get("id") != ours.get("id"):
         base = {}
-    # A state is one value: two halves of it make no sense. Times have their own rule.
-    apart = ("state", CREATED_AT, UPDATED_AT)
+    # A state is one value: two halves of it make no sense. Times have their own rule, and the id is the same.
+    apart = ("id", "state", CREATED_AT, UPDATED_AT)
     rest = [{name: value for name, value in side.items() if name not in apart} for side in (base, ours, theirs)]
     states = [side.get("state", MISSING) for side in (base, ours, theirs)]
     session: Element = merge(*rest, path=(SESSION,), resolve=resolve)
     state = _one_value(*states, path=(SESSION, "state"), resolve=resolve)
-    return session | ({} if state is MISSING else {"state": state}) | _times(ours, theirs)
+    known = {name: ours[name] for name in ("id",) if name in ours}
+    return known | session | ({} if state is MISSING else {"state": state}) | _times(ours, theirs)
 
 
 def _one_value(loaded: Any, ours: Any, theirs: Any, *, path: Path, resolve: Resolve) -> Any:
@@ -127,7 +150,7 @@ def _one_value(loaded: Any, ours: Any, theirs: Any, *, path: Path, resolve: Reso
 
 def _history(sides: list[Element], history: StoredHistory, resolve: Resolve, *, is_saved: bool) -> Element:
     """Both turns' entries, newest first."""
-    was, mine, current = (side.get("items") or [] for side in sides)
+    was, mine, current = map(history_items, sides)
     entry, mine = mine[:1], mine[1:]
     before: list[Any] = []
     if is_saved and was:
@@ -137,9 +160,8 @@ def _history(sides: list[Element], history: StoredHistory, resolve: Resolve, *, 
         if at is not None:
             before, current = current[:at], current[at + 1 :]
     if not same(mine, _expected(history, was, mine)):
-        # The handler itself changed older entries. Oldest first, lists merge by what was cut and added.
-        turned = [side[::-1] for side in (was, mine, current)]
-        current = merge(*turned, path=(HISTORY, "items"), resolve=resolve)[::-1]
+        # The handler itself changed older entries.
+        current = merge(was, mine, current, path=ITEMS, resolve=resolve) or []
     besides = [{name: value for name, value in side.items() if name != "items"} for side in sides]
     rest: Element = merge(*besides, path=(HISTORY,), resolve=resolve)
     return rest | {"items": [*before, *entry, *current]}

@@ -99,7 +99,7 @@ def turn_from_item(
     turn = Turn(
         user=User(id=user_id, data=_user_data(layout, elements, is_new=is_new), is_new=is_new),
         session=_session(layout, elements.get(SESSION, {}), session, now),
-        history=History(_history_items(elements.get(HISTORY, {}))),
+        history=History(history_items(elements.get(HISTORY, {}))),
         created_at=time_of_attribute(live.get(CREATED_AT)) or now,
         updated_at=time_of_attribute(live.get(UPDATED_AT)) or now,
         turn_id=turn_id,
@@ -151,7 +151,13 @@ def _session(layout: Layout, stored: Element, requested: Session | None, now: da
     return session
 
 
-def _history_items(stored: Element) -> list[Element]:
+def history_items(stored: Element) -> list[Element]:
+    """
+    The entries of a stored history, newest first.
+
+    Raises:
+        MalformedItemError: They are something else.
+    """
     items = stored.get("items") or []
     if not isinstance(items, list) or not all(isinstance(entry, dict) for entry in items):
         raise MalformedItemError("history.items", "expected a list of maps")

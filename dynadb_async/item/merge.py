@@ -1,11 +1,23 @@
 """
 Three-way merge of Python values: what this turn loaded, what it made of that, and what is stored now.
 
+One law: **the result is what one of the two orders of the turns would have left, or it is a conflict.** A merge sees
+values, not what was done to them, so what has two explanations is a conflict. The exceptions, on purpose:
+
+- What a turn replaced whole counts as its members' changes: a map's or set's members, what a list has more.
+- What both changed alike counts as set: a flag, or a set's member, that both toggled; a text that both extended.
+- What was inserted at a number that was the end counts as added at the end, and so does all that is added to an
+  empty or missing list.
+- Of a list that is kept to a length, the cuts add up. One that was below its length may be longer once, by no more
+  than what was added; one whose length the two turns do not agree on has both cuts.
+- A queue from which each turn takes the first and to which it adds one looks like a list that is kept to a length:
+  both take the same, and another is lost. Use a map by id for it, or `on_conflict="raise"`.
+
 Values are as the serializer reads them: `None`, bool, int, float, Decimal, str, bytes, list, dict, set.
 """
 
-from collections.abc import Callable, Hashable
-from decimal import Decimal
+from collections.abc import Callable
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from enum import Enum, auto
 from typing import Any, Final, Literal
 
@@ -26,6 +38,10 @@ MISSING: Final = Missing.MISSING
 
 Resolve = Callable[[Path, Any, Any, Any], Any]
 
+Key = tuple[type[Any], Any]
+
+UNROUNDED: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+
 
 def merge(loaded: Any, ours: Any, theirs: Any, *, path: Path = (), resolve: Resolve | None = None) -> Any:
     """
@@ -34,12 +50,13 @@ def merge(loaded: Any, ours: Any, theirs: Any, *, path: Path = (), resolve: Reso
     What one side changed is taken from it. What both changed:
 
     - dicts: member by member; a missing dict, list or set counts as empty.
-    - lists: a list is one value. If both only cut some elements off its front and added some at its end: what
-      neither cut, what theirs added, what ours added, even where both added the same. So a list that both sides
-      keep to a length may be longer once. All cut, or an element both cut and added, could be another change: no.
+    - lists: both only added, at the end: theirs, then ours; at the front: ours, then theirs. Both cut some off the
+      front and added at least as many at the end, or the other way round: a log that is kept to a length, from which
+      both cuts are taken. An element that was cut and is still there, or the last one (the first, at the front) that
+      was added again, would have two explanations: no. Nothing else either.
     - sets: by added and removed; not if nothing would be left, which DynamoDB can't store.
-    - anything else, if both made the same of it and no number is or was in it: that. Two increments look alike,
-      so a number is a conflict even then; a member that both deleted is just deleted.
+    - anything else, if both made the same of it and no number or list is or was in it: that. Two increments look
+      alike, so a number is a conflict even then; a member that both deleted is just deleted.
 
     `True` is not 1, but 1, 1.0 and Decimal(1) are one number. The inputs stay as they are; the result may share
     lists, sets and whole members with them.
@@ -104,73 +121,74 @@ def _merged_changes(loaded: Any, ours: Any, theirs: Any, path: Path, resolve: Re
             return members
         case _, Missing(), Missing():
             return MISSING
-        case _ if same(ours, theirs) and not _holds_number([loaded, ours]):
+        case _ if same(ours, theirs) and not (_adds_up(loaded) or _adds_up(ours)):
             return theirs
         case _:
             return resolve(path, loaded, ours, theirs)
 
 
 def _merged_lists(loaded: list[Any], ours: list[Any], theirs: list[Any]) -> list[Any] | None:
-    kept_by_ours, kept_by_theirs = _kept(loaded, ours), _kept(loaded, theirs)
-    if kept_by_ours is None or kept_by_theirs is None:
+    if not loaded:
+        return theirs + ours
+    merged = _merged_logs(loaded, ours, theirs)
+    if merged is None:
+        merged = _merged_logs(loaded[::-1], ours[::-1], theirs[::-1])
+        return None if merged is None else merged[::-1]
+    return merged
+
+
+def _merged_logs(loaded: list[Any], ours: list[Any], theirs: list[Any]) -> list[Any] | None:
+    """Of lists that grow at their end, and may be cut in front."""
+    was, mine, others = ([_key(element) for element in side] for side in (loaded, ours, theirs))
+    our_cut, their_cut = _cut(was, mine), _cut(was, others)
+    if our_cut is None or their_cut is None:
         return None
-    kept = min(kept_by_ours, kept_by_theirs)
-    return loaded[len(loaded) - kept :] + theirs[kept_by_theirs:] + ours[kept_by_ours:]
+    new = theirs[len(was) - their_cut :] + ours[len(was) - our_cut :]
+    return (loaded + new)[our_cut + their_cut :]
 
 
-def _kept(loaded: list[Any], changed: list[Any]) -> int | None:
-    """How many of its last elements are left, if the list was only cut in front and extended at its end."""
-    before, after = [_key(element) for element in loaded], [_key(element) for element in changed]
-    kept = _overlap(before, after)
-    cut, added = before[: len(before) - kept], after[kept:]
-    is_replaced = bool(cut) and not kept
-    # What was both cut and added may have been moved, or something before it removed: more was kept than we see.
-    return kept if not is_replaced and set(cut).isdisjoint(added) else None
-
-
-def _overlap(before: list[Hashable], after: list[Hashable]) -> int:
-    """The length of the longest end of *before* that *after* begins with."""
-    # Knuth, Morris and Pratt's prefix function: linear even in a long list of equal elements.
-    sequence = [*after, MISSING, *before]
-    borders = [0]
-    for element in sequence[1:]:
-        length = borders[-1]
-        while length and sequence[length] != element:
-            length = borders[length - 1]
-        borders.append(length + (sequence[length] == element))
-    return borders[-1]
+def _cut(was: list[Key], now: list[Key]) -> int | None:
+    """How many were cut off the front, if that and as many additions at the end are all that it can have been."""
+    kept = next((place for place in range(len(now), 0, -1) if now[place - 1] == was[-1]), 0)
+    cut = was[: len(was) - kept]
+    if not kept or was[len(cut) :] != now[:kept] or len(now) < len(was) or not set(cut).isdisjoint(now):
+        return None
+    return len(cut)
 
 
 def _merged_sets(loaded: set[Any], ours: set[Any], theirs: set[Any]) -> set[Any] | None:
     was, mine, others = ({_key(element): element for element in side} for side in (loaded, ours, theirs))
-    if len({type(key) for key in (*was, *mine, *others)}) > 1:
+    if len({kind for kind, _ in (*was, *mine, *others)}) > 1:
         return None
     return {element for key, element in {**mine, **others}.items() if key not in was or (key in mine and key in others)}
 
 
-def _holds_number(value: Any) -> bool:
-    """Whether a number is in it that could have been counted up; the members of a set only come and go."""
+def _adds_up(value: Any) -> bool:
+    """Whether a number or list is in it, so that the same change twice is twice the change."""
     match value:
         case bool():
             return False
-        case int() | float() | Decimal():
+        case int() | float() | Decimal() | list():
             return True
-        case list():
-            return any(map(_holds_number, value))
         case dict():
-            return any(map(_holds_number, value.values()))
+            return any(map(_adds_up, value.values()))
         case _:
             return False
 
 
-def _key(value: Any) -> Hashable:
-    """Equal for what DynamoDB stores alike, and for nothing else."""
+def _key(value: Any) -> Key:
+    """
+    Equal for what DynamoDB stores alike, and for nothing else.
+
+    It hashes by texts, whose hashes nobody can foresee: those of numbers can be made to collide.
+    """
     match value:
-        case bool() | bytes():
-            return type(value), value
+        case str():
+            return str, value
+        case bool():
+            return bool, value
         case int() | float() | Decimal():
-            # By way of its shortest text, as it is stored: 0.1 is Decimal("0.1"), which Python holds unequal.
-            return Decimal(str(value))
+            return Decimal, _numeral(value)
         case list():
             return list, tuple(map(_key, value))
         case dict():
@@ -178,4 +196,10 @@ def _key(value: Any) -> Hashable:
         case set():
             return set, frozenset(map(_key, value))
         case _:
-            return value  # type: ignore[no-any-return]
+            return type(value), value
+
+
+def _numeral(number: float | Decimal) -> str:
+    # By way of its shortest text, as it is stored: 0.1 is Decimal("0.1"), which Python holds unequal.
+    exact = Decimal(str(number)) if isinstance(number, float) else Decimal(number)
+    return str(UNROUNDED.normalize(exact)) if exact else "0"
