@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -101,3 +104,50 @@ async def test_a_file_outlasts_its_process(tmp_path: Path) -> None:
     assert next(iter(item.items())) == ("userId", "user-1")
     assert item["user"] == {"data": {"visits": 2}}
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+# Where it is no server's place
+
+PROCESS = """
+import asyncio, sys
+from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig
+
+async def main():
+    async with AsyncDynamoDb(DynamoDbConfig("users", client=ClientConfig(endpoint_url=sys.argv[1]))) as db:
+        async with db.turn("user-1") as turn:
+            turn.user.data["name"] = "Ada"
+        print((await db.export("user-1"))["user"])
+
+asyncio.run(main())
+wings = {name.partition(".")[0] for name in sys.modules}
+print(sorted(wings & {"aioboto3", "aiobotocore", "boto3", "botocore", "aiohttp"}))
+"""
+
+
+@pytest.mark.parametrize("place", ["memory:", "file:{}/db.json"])
+def test_nothing_but_the_package_is_needed(tmp_path: Path, place: str) -> None:
+    """Neither region nor credentials, and none of the SDK is imported."""
+    command = [sys.executable, "-c", PROCESS, place.format(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
+    assert (ended.stdout, ended.stderr) == ("{'data': {'name': 'Ada'}}\n[]\n", "")
+
+
+@pytest.mark.parametrize("name", ["AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV"])
+@pytest.mark.parametrize("place", ["memory:", "file:{}/db.json"])
+async def test_a_store_in_production_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str, name: str
+) -> None:
+    """A forgotten setting would lose everyone silently: the log says so when the adapter is opened, and once."""
+    monkeypatch.setenv(name, "something")
+    async with adapter(place.format(tmp_path)) as db:
+        assert await visit(db) == 1
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert name in record.getMessage()
+
+
+async def test_a_developers_machine_is_not_warned(caplog: pytest.LogCaptureFixture) -> None:
+    """Where nothing says that it is production, nothing is said."""
+    async with adapter("memory:") as db:
+        await visit(db)
+    assert caplog.records == []
