@@ -91,7 +91,7 @@ async def test_the_references_file_loads_as_it_is(path: Path) -> None:
         assert await visit(db, "ada") == 4
 
     ada, bob = json.loads(path.read_text())
-    assert list(ada)[0] == "id"
+    assert next(iter(ada)) == "id"
     assert ada["user"]["data"] == {"visits": 4, "name": "Ada", "score": 0.1}
     assert ada["session"] == FILE_DB[0]["session"]
     assert bob == FILE_DB[1]
@@ -202,12 +202,12 @@ async def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
 async def test_time_to_live_is_noted(path: Path) -> None:
     """An adapter with another TTL attribute is told, after a restart, too; what has expired simply stays."""
     config = adapter(f"file:{path}").config
-    for attribute in ("expiresAt", "expiresAt"):
-        ttl = TimeToLive(timedelta(seconds=1), attribute=attribute)
+    ttl = TimeToLive(timedelta(seconds=1))
+    for _ in range(2):
         async with AsyncDynamoDb(evolve(config, table=evolve(config.table, ttl=ttl))) as db:
             await visit(db)
+    ttl = TimeToLive(timedelta(seconds=1), attribute="ttl")
     with pytest.raises(TableError, match="expiresAt"):
-        ttl = TimeToLive(timedelta(seconds=1), attribute="ttl")
         async with AsyncDynamoDb(evolve(config, table=evolve(config.table, ttl=ttl))):
             pass
 
@@ -228,7 +228,7 @@ async def test_killed_at_any_moment(path: Path) -> None:
         with worker(path, 10_000) as process:
             assert process.stdout
             said = [process.stdout.readline()]
-            time.sleep(dice.uniform(0, 0.1))
+            await asyncio.sleep(dice.uniform(0, 0.1))
             process.send_signal(signal.SIGKILL)
             said += process.stdout.readlines()
         # The last line may be cut off.
@@ -334,7 +334,7 @@ async def test_a_path_that_can_be_no_file_is_told(tmp_path: Path, where: str) ->
     """With the system's own words."""
     (tmp_path / "users.json").mkdir() if where == "a folder" else (tmp_path / "users.json").touch()
     path = tmp_path / "users.json" if where == "a folder" else tmp_path / "users.json" / "db.json"
-    with pytest.raises(RequestError, match="Is a directory|Not a directory|File exists"):
+    with pytest.raises(RequestError, match=r"Is a directory|Not a directory|File exists"):
         async with adapter(f"file:{path}"):
             pass
 
