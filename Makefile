@@ -36,7 +36,7 @@ NAMED_PYTHON = $(shell for path in $(PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-uvloop test-debug test-python lint format types engines reliability newest bench constraints clean
+.PHONY: help demo test test-uvloop test-debug test-long test-python has-python lint format types engines reliability newest bench constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,13 @@ test-uvloop: $(READY) ## Run the tests of what an event loop can make a differen
 test-debug: $(READY) ## Run the contract and lifecycle tests in Python's development mode, with asyncio watching itself
 	@$(TRY_ENGINES)
 	@PYTHONDEVMODE=1 PYTHONASYNCIODEBUG=1 $(PY) -X dev $(PYTEST) $(or $(ARGS),tests/test_contract.py tests/test_lifecycle.py)
+
+test-long: $(READY) ## Run the long histories and what Hypothesis thinks of; DYNADB_TEST_SIZE=large for much of it
+	@$(TRY_ENGINES)
+	@$(PY) $(PYTEST) -m long $(ARGS)
+
+has-python:
+	@test -n "$(NAMED_PYTHON)"
 
 test-python: ## Run the tests on another Python: make test-python PYTHON=python3.13
 	@test -n "$(NAMED_PYTHON)" || { echo "$(PYTHON) is missing, on PATH and in pyenv: install it, with its venv module."; exit 1; }

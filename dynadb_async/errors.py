@@ -23,7 +23,7 @@ members, operations and codes.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 Path = tuple[str | int, ...]
 
@@ -52,7 +52,22 @@ def _is_plain(name: str) -> bool:
 
 
 class DynaDbError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """
+    The root of every error that this package raises on purpose.
+
+    Each is the same error after pickle and copy, as a pool of processes makes them: of its type, with its text and
+    attributes.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Python's own way would call the class with the text alone, and few take that."""
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[DynaDbError], args: tuple[Any, ...]) -> DynaDbError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class ConfigError(DynaDbError, ValueError):

@@ -11,7 +11,7 @@ from tests.engines import Engine
 from tests.sizes import of_size
 
 # For each engine and way; the seeds go on, so that each is another one.
-TRIALS = range(of_size(1, large=10))
+TRIALS = range(of_size(1, large=5))
 
 
 @pytest.mark.long

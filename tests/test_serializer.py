@@ -189,7 +189,7 @@ class Hidden:
 
 @given(elements)
 @pytest.mark.long
-@settings(max_examples=of_size(200, large=5_000))
+@settings(max_examples=of_size(200, large=2_000))
 def test_serializes_as_boto3_does(element: Any) -> None:
     """Every value that boto3 takes becomes what boto3 makes of it, numbers compared as numbers."""
     assert comparable(TypeSerializer().serialize(for_boto3(element))) == comparable(PLAIN.serialize(element))
@@ -197,7 +197,7 @@ def test_serializes_as_boto3_does(element: Any) -> None:
 
 @given(elements)
 @pytest.mark.long
-@settings(max_examples=of_size(200, large=5_000))
+@settings(max_examples=of_size(200, large=2_000))
 def test_reads_back_what_it_wrote(element: Any) -> None:
     """What is read is what was written, equal and of the same type, numbers of whichever type being equal."""
     assert typed(element) == typed(PLAIN.deserialize(PLAIN.serialize(element)))
@@ -205,7 +205,7 @@ def test_reads_back_what_it_wrote(element: Any) -> None:
 
 @given(wholes | fractions.filter(bool))
 @pytest.mark.long
-@settings(max_examples=of_size(200, large=5_000))
+@settings(max_examples=of_size(200, large=2_000))
 def test_ints_and_floats_keep_their_type(number: float) -> None:
     """An int comes back as an int and a float as a float."""
     assert (type(number), number) == (type(back := PLAIN.deserialize(PLAIN.serialize(number))), back)
@@ -213,7 +213,7 @@ def test_ints_and_floats_keep_their_type(number: float) -> None:
 
 @given(elements)
 @pytest.mark.long
-@settings(max_examples=of_size(200, large=5_000))
+@settings(max_examples=of_size(200, large=2_000))
 def test_reads_what_boto3_wrote(element: Any) -> None:
     """What boto3 stores is read as boto3 reads it, and reading leaves the attribute value as it was."""
     stored = TypeSerializer().serialize(for_boto3(element))

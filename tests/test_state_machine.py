@@ -29,7 +29,7 @@ from tests.proxy import Fault, no_fault, script
 from tests.seam import with_faults
 from tests.sizes import of_size
 
-EXAMPLES = of_size(20, large=400)
+EXAMPLES = of_size(20, large=200)
 
 LIFE = timedelta(days=1)
 MOST_ATTEMPTS = 4
