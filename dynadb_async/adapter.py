@@ -180,13 +180,15 @@ class AsyncDynamoDb(Generic[T]):
             handler: A coroutine function of the turn. What it returns becomes `turn.response`, unless it is None.
             session: As for `turn`; each run gets its own copy.
             turn_id: As for `turn`. A second delivery does not run *handler*: it gets the stored response.
-            io_timeout: As for `turn`, over all runs.
+            io_timeout: As for `turn`, over all runs. It waits for its turn as long as that lasts, or else for
+                `operation_timeout`.
 
         Returns:
             `turn.response`.
 
         Raises:
             VersionConflictError: There was a conflict each time, or no time left, or the user was deleted.
+            RequestTimeoutError: Other turns of the user took all of its time. Nothing was written.
             RequestError: As for `turn`.
         """
         return await handled(self._running(), user_id, handler, session, turn_id, io_timeout)

@@ -45,7 +45,9 @@ class Trial:
     Attributes:
         adapters: How many there are, as many as there were processes.
         users: Whom they all serve at the same time.
-        turns: By each adapter.
+        turns: By each worker.
+        workers: How many each adapter has at a time.
+        patience: Seconds for which turns of one user wait for one another.
         share_of_faults: Of the requests.
         share_of_duplicates: Of the turns that are delivered twice, at the same time or later, to two adapters.
         seed: Of all that is random but the timing.
@@ -54,13 +56,24 @@ class Trial:
     adapters: int = 6
     users: int = 2
     turns: int = 10
+    workers: int = 1
+    patience: float = 1.0
     share_of_faults: float = 0.1
     share_of_duplicates: float = 0.2
     seed: int = 0
 
+    @property
+    def turns_in_all(self) -> int:
+        """Of all workers."""
+        return self.adapters * self.workers * self.turns
+
     def plan(self) -> Plan:
         """What befalls each request."""
         return sometimes(self.share_of_faults, *FAULTS, seed=self.seed)
+
+
+HOT = Trial(adapters=2, users=1, turns=6, workers=4, patience=0.001)
+"""Turns of one user in each process that hardly wait for one another: their saves stand in line."""
 
 
 @define
@@ -90,7 +103,7 @@ class Histories:
 
 async def run_trial(engine: Engine, table_name: str, trial: Trial, client_options: dict[str, Any]) -> Histories:
     """Let the adapters race."""
-    histories = Histories()
+    histories, client_options = Histories(), {"queue_timeout": trial.patience, **client_options}
     async with with_faults(engine) as proxy, AsyncExitStack() as stack:
         adapters = [_adapter(proxy.client_settings, table_name, client_options) for _ in range(trial.adapters)]
         for adapter in adapters:
@@ -98,7 +111,7 @@ async def run_trial(engine: Engine, table_name: str, trial: Trial, client_option
         proxy.plan = trial.plan()
         dice = random.Random(trial.seed)
         async with asyncio.TaskGroup() as group:
-            for number in range(trial.adapters):
+            for number in range(trial.adapters * trial.workers):
                 group.create_task(_work(adapters, number, trial, random.Random(dice.random()), histories))
         proxy.plan = lambda _operation: None
         for user in _users(table_name, trial):
@@ -124,15 +137,15 @@ def _users(table_name: str, trial: Trial) -> list[str]:
 
 
 async def _work(adapters: Sequence[Adapter], number: int, trial: Trial, dice: random.Random, into: Histories) -> None:
-    users = _users(adapters[0].config.table.name, trial)
+    adapter, users = adapters[number % len(adapters)], _users(adapters[0].config.table.name, trial)
     for turn in range(trial.turns):
         user, turn_id = dice.choice(users), f"{number}-{turn}"
-        deliveries = [_delivered(adapters[number], user, turn_id, into)]
+        deliveries = [_delivered(adapter, user, turn_id, into)]
         if dice.random() < trial.share_of_duplicates:
             deliveries.append(_delivered(dice.choice(adapters), user, turn_id, into, after=dice.choice([0, 0, 0.05])))
         await asyncio.gather(*deliveries)
         if turn % 3 == 2:
-            await _counted(adapters[number], user, f"{turn_id}-count")
+            await _counted(adapter, user, f"{turn_id}-count")
             into.counted[user] += 1
 
 

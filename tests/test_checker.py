@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tests.checker import Acknowledged, Histories, Trial, run_trial, violations
+from tests.checker import HOT, Acknowledged, Histories, Trial, run_trial, violations
 from tests.engines import Engine
 from tests.sizes import of_size
 
@@ -19,7 +19,8 @@ TRIALS = range(of_size(1, large=5))
 @pytest.mark.parametrize("engine", ["moto", "dynamodb-local"], indirect=True)
 async def test_history(engine: Engine, table_name: str, client_options: dict[str, Any], seed: int) -> None:
     """Every acknowledged turn is in the item exactly once and in real-time order; what is counted adds up."""
-    is_right(await run_trial(engine, table_name, Trial(seed=seed), client_options))
+    trial = Trial(seed=seed)
+    is_right(trial, await run_trial(engine, table_name, trial, client_options))
 
 
 @pytest.mark.long
@@ -27,15 +28,25 @@ async def test_history(engine: Engine, table_name: str, client_options: dict[str
 @pytest.mark.parametrize("engine", ["memory", "file"], indirect=True)
 async def test_history_in_the_process(engine: Engine, table_name: str, seed: int) -> None:
     """So it is where there is no server."""
-    is_right(await run_trial(engine, table_name, Trial(seed=seed), {}))
+    trial = Trial(seed=seed)
+    is_right(trial, await run_trial(engine, table_name, trial, {}))
 
 
-def is_right(histories: Histories) -> None:
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(of_size(2, large=20)))
+@pytest.mark.parametrize("engine", ["moto", "dynamodb-local", "memory"], indirect=True)
+async def test_history_of_a_hot_user(engine: Engine, table_name: str, seed: int) -> None:
+    """So it is where the saves of one user stand in line, each on what the one before stored."""
+    trial = evolve(HOT, seed=seed)
+    is_right(trial, await run_trial(engine, table_name, trial, {}))
+
+
+def is_right(trial: Trial, histories: Histories) -> None:
     """Nothing is lost, doubled or out of order, and all was acknowledged."""
     assert violations(histories) == []
     acknowledged = {turn.turn_id for turns in histories.acknowledged.values() for turn in turns}
-    assert len(acknowledged) == Trial().adapters * Trial().turns
-    assert histories.counted.total() == Trial().adapters * (Trial().turns // 3)
+    assert len(acknowledged) == trial.turns_in_all
+    assert histories.counted.total() == trial.turns_in_all // trial.turns * (trial.turns // 3)
 
 
 def histories(turn_ids: list[str], stored: list[str], count: int = 0) -> Histories:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from attrs import evolve
 from hypothesis import Phase, given, settings
 
 from dynadb_async import item as items
 from dynadb_async.item import Item, Layout, Loaded, conflict, merge, update
 from dynadb_async.item.recent import Entry, write_of
-from tests.checker import Trial, run_trial, violations
+from dynadb_async.running.saving import Attempt, Save
+from tests.checker import HOT, Trial, run_trial, violations
 from tests.engines import Engine
 from tests.test_merge_law import MEMBERS, REPEATED, SCALARS, check_law, data_of, list_idioms
 from tests.test_state_machine import World, run_examples, world
@@ -72,6 +74,29 @@ def counter_as_write_id(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(items, "is_written", is_written)
 
 
+def unmerged_line(patch: pytest.MonkeyPatch) -> None:
+    """What the save before stored is known, and overwritten."""
+
+    def is_caught_up(save: Save, _now: datetime) -> bool:
+        save.turn.loaded.stored = save.line.latest
+        return False
+
+    patch.setattr(Save, "_is_caught_up", is_caught_up)
+
+
+def wish_as_base(patch: pytest.MonkeyPatch) -> None:
+    """What a turn wanted to store is handed on, not what it stored with others' changes in it."""
+    saved = Save._saved
+
+    def wished(save: Save, attempt: Attempt, current: Item | None, asked_at: float) -> None:
+        saved(save, attempt, current, asked_at)
+        latest = save.line.latest
+        assert latest is not None
+        save.line.latest = evolve(latest, parts=attempt.ours.parts)
+
+    patch.setattr(Save, "_saved", wished)
+
+
 MUTANTS = [no_condition, weakened_condition, no_create_condition, no_write_id, counter_as_write_id]
 
 
@@ -83,6 +108,18 @@ async def test_checker_catches(
     mutant(monkeypatch)
     for seed in range(MOST_TRIALS):
         if violations(await run_trial(moto, table_name, Trial(seed=seed), {})):
+            return
+    pytest.fail(f"the checker found nothing in {MOST_TRIALS} trials")
+
+
+@pytest.mark.parametrize("mutant", [unmerged_line, wish_as_base], ids=lambda mutant: mutant.__name__)
+async def test_checker_catches_in_line(
+    mutant: Callable[[pytest.MonkeyPatch], None], moto: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it does where the saves of one user stand in line."""
+    mutant(monkeypatch)
+    for seed in range(MOST_TRIALS):
+        if violations(await run_trial(moto, table_name, evolve(HOT, seed=seed), {})):
             return
     pytest.fail(f"the checker found nothing in {MOST_TRIALS} trials")
 

@@ -26,7 +26,7 @@ class Line:
         is_in_doubt: Something may have been written that nobody has seen: the next save has to look first.
         pace: Seconds that the last request took.
         guests: How many turns and saves are under way.
-        served: How many turns have ended since there was one under way.
+        served: How many turns that had their place in the queue have ended since there was one under way.
     """
 
     latest: Snapshot | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 from attrs import define, field
@@ -12,11 +13,22 @@ from dynadb_async.errors import UsageError
 
 @define(eq=False)
 class Place:
-    """A turn's place in its user's queue, an async context manager: it belongs to it, whichever task ends it."""
+    """
+    A turn's place in its user's queue, an async context manager: it belongs to it, whichever task ends it.
+
+    Attributes:
+        queue: Where it is.
+        user_id: The user.
+        patience: How many seconds it waits.
+        is_stuck: Whether the queue does not move; then it waits half as long, if it is the next.
+        is_first: Whether it was called, rather than that its patience came to its end.
+        is_left: The turn has ended.
+    """
 
     queue: "Queue"
     user_id: str = field(repr=False)
     patience: float
+    is_stuck: Callable[[], bool] | None = None
     is_left: bool = field(default=False, init=False)
     is_first: bool = field(default=False, init=False)
 
@@ -31,7 +43,9 @@ class Place:
         if outer and any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
             msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
             raise UsageError(msg)
-        self.is_first = self.queue.is_free(self.user_id) or await self.queue.wait(self.user_id, self.patience)
+        self.is_first = self.queue.is_free(self.user_id) or await self.queue.wait(
+            self.user_id, self.patience, self.is_stuck
+        )
         _held.set((*outer, self))
 
     async def __aexit__(self, *_: object) -> None:
@@ -79,7 +93,7 @@ class Queue:
         self._waiting[user_id] = None
         return True
 
-    async def wait(self, user_id: str, patience: float) -> bool:
+    async def wait(self, user_id: str, patience: float, is_stuck: Callable[[], bool] | None = None) -> bool:
         """Whether it is our turn, rather than that our patience is at its end; only if it is not ours at once."""
         waiting = self._waiting[user_id]
         if waiting is None:
@@ -87,8 +101,9 @@ class Queue:
         turn = asyncio.get_running_loop().create_future()
         waiting.append(turn)
         try:
-            async with asyncio.timeout(patience):
-                await turn
+            async with asyncio.timeout(patience) as limit:
+                with contextlib.nullcontext() if is_stuck is None else _looking(waiting, turn, limit, is_stuck):
+                    await turn
         except (TimeoutError, asyncio.CancelledError) as error:
             if turn.done() and not turn.cancelled():
                 # Called in the very moment in which we gave up.
@@ -112,3 +127,29 @@ class Queue:
                 turn.set_result(None)
                 return
         del self._waiting[user_id]
+
+
+@contextlib.contextmanager
+def _looking(
+    waiting: deque[asyncio.Future[None]],
+    turn: asyncio.Future[None],
+    limit: asyncio.Timeout,
+    is_stuck: Callable[[], bool],
+) -> Iterator[None]:
+    """Meanwhile look, from half of the time on: if *turn* is the next and the queue *is_stuck*, that is the end."""
+    loop = asyncio.get_running_loop()
+    seconds = (limit.when() or loop.time()) - loop.time()
+    timer: asyncio.TimerHandle
+
+    def look() -> None:
+        nonlocal timer
+        if waiting and waiting[0] is turn and is_stuck():
+            limit.reschedule(loop.time())
+        else:
+            timer = loop.call_later(seconds / 8, look)
+
+    timer = loop.call_later(seconds / 2, look)
+    try:
+        yield
+    finally:
+        timer.cancel()

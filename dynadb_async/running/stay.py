@@ -34,6 +34,7 @@ class Stay:
         self._place: Place = live.queue.place(user_id, patience=self.left.seconds)
         if is_patient:
             self._place.patience = self.left.operation_timeout if io_timeout is None else io_timeout
+            self._place.is_stuck = self._is_stuck
         self._work: AbstractContextManager[None] = live.under_way("turn")
 
     async def __aenter__(self) -> Self:
@@ -53,7 +54,7 @@ class Stay:
     ) -> None:
         """Let the next one in."""
         await self._place.__aexit__(kind, error, traceback)
-        self._line.served += 1
+        self._line.served += self._place.is_first
         self._leave(kind, error, traceback)
 
     def _leave(
@@ -78,10 +79,9 @@ class Stay:
         Raises:
             RequestTimeoutError: The turns before it took all of its time.
         """
-        # Where nobody was served at all, one turn lasts long, such as a language model's: no reason not to go on.
-        is_stuck = self.left.seconds is None and not self._has_waited()
         requests = 2 if self._line.known_since(self._known_from) is None else 1
-        if not (self._place.is_first or is_stuck) or (self._has_waited() and self._is_late(requests=requests)):
+        is_called = self._place.is_first or self._is_stuck()
+        if not is_called or (self._has_waited() and self._is_late(requests=requests)):
             raise others_took_all("GetItem")
 
     async def save(self, turn: Turn[Any]) -> None:
@@ -98,12 +98,17 @@ class Stay:
     async def can_go_on(self, turn: Turn[Any], run: int) -> bool:
         """Whether there is time for *turn* once more; after a pause, if another process was faster in this *run*."""
         if turn.loaded.refusals:
-            await asyncio.sleep(pause_after(run))
+            pause, seconds = pause_after(run), self.left.seconds
+            await asyncio.sleep(pause if seconds is None else min(pause, seconds))
             self._known_from = self.live.loop.time()
         return not self._is_late()
 
     def _has_waited(self) -> bool:
-        return self._line.served != self._served_before
+        return not self._place.is_first or not self._is_stuck()
+
+    def _is_stuck(self) -> bool:
+        # One turn has lasted all this time, such as a language model's: no reason not to go on.
+        return self._line.served == self._served_before
 
     def _is_late(self, *, requests: int = 1) -> bool:
         seconds = self.left.seconds
