@@ -84,7 +84,7 @@ class ClientConfig:
         read_timeout: Seconds, of one attempt.
         operation_timeout: Seconds, of an operation with all its attempts.
         max_attempts: Of an operation; one that fails at once, rather than by waiting in vain, counts half.
-        queue_timeout: Seconds that a turn waits for another of the same user; `handle()` waits as long as its time lasts.
+        queue_timeout: Seconds that a turn waits for another of its user; `handle()` waits as long as its time lasts.
         fast_path: Item operations go around botocore's machinery for each call.
         options: Any other field of `botocore.config.Config`.
     """
