@@ -3,6 +3,8 @@ Fixtures for whoever tests an app that uses this package; pytest finds them by i
 
     async def test_visits_are_counted(dynadb: AsyncDynamoDb) -> None: ...
 
+They need no server: what is stored is in the process. `dynadb_server` is there for who wants the real API.
+
 Each pytest run in an environment with this package imports this file: what only a fixture needs is imported by it.
 """
 
@@ -25,10 +27,14 @@ def dynadb_server() -> Iterator[LocalServer]:
 
 
 @pytest.fixture
-def dynadb_config(dynadb_server: LocalServer) -> DynamoDbConfig:
-    """The settings of `dynadb`: a table of the test's own on `dynadb_server`. Override it to store more than that."""
-    settings: dict[str, Any] = dynadb_server.client
-    return DynamoDbConfig(f"test-{uuid4().hex}", client=ClientConfig(**settings))
+def dynadb_config() -> DynamoDbConfig:
+    """
+    Give the settings of `dynadb`: a table of the test's own, in a store of the test's own within the process.
+
+    All adapters with these settings share it, in whatever event loop. Override it to store more, or elsewhere.
+    """
+    name = f"test-{uuid4().hex}"
+    return DynamoDbConfig(name, client=ClientConfig(endpoint_url=f"memory:{name}"))
 
 
 if find_spec("pytest_asyncio") is not None:

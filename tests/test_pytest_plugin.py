@@ -9,22 +9,59 @@ STRICT = ["-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
 
 TESTS = """
 import pytest
+from dynadb_async import AsyncDynamoDb
 
 SEEN = set()
 
 {mark}
 @pytest.mark.parametrize("n", [1, 2])
-async def test_visits(dynadb, dynadb_config, dynadb_server, n):
+async def test_visits(dynadb, dynadb_config, n):
     async with dynadb.turn("user-1") as turn:
         assert turn.user.is_new
         turn.user.data["n"] = n
-    assert (await dynadb.export("user-1"))["user"]["data"] == {{"n": n}}
+    async with AsyncDynamoDb(dynadb_config) as app:
+        assert (await app.export("user-1"))["user"]["data"] == {{"n": n}}
     assert dynadb.config is dynadb_config
-    SEEN.add((dynadb_server.endpoint_url, dynadb_config.table.name))
+    SEEN.add((dynadb_config.client.endpoint_url, dynadb_config.table.name))
 
-def test_one_server_and_two_tables():
-    servers, tables = zip(*SEEN)
-    assert (len(set(servers)), len(set(tables))) == (1, 2)
+def test_a_store_for_each():
+    import sys
+    assert [len(set(names)) for names in zip(*SEEN)] == [2, 2]
+    assert not {{"moto", "aioboto3", "botocore"}} & sys.modules.keys()
+"""
+
+ON_A_SERVER = """
+import attrs, pytest
+from dynadb_async import ClientConfig
+
+@pytest.fixture
+def dynadb_config(dynadb_config, dynadb_server):
+    return attrs.evolve(dynadb_config, client=ClientConfig(**dynadb_server.client))
+
+SEEN = set()
+
+@pytest.mark.parametrize("n", [1, 2])
+async def test_visits(dynadb, dynadb_server, n):
+    async with dynadb.turn("user-1") as turn:
+        assert turn.user.is_new
+    SEEN.add(dynadb_server.endpoint_url)
+    assert dynadb.config.client.endpoint_url == dynadb_server.endpoint_url
+
+def test_one_server():
+    assert len(SEEN) == 1
+"""
+
+FIFTY = """
+import pytest
+
+async def greet(turn):
+    turn.user.data["visits"] = turn.user.data.get("visits", 0) + 1
+    return f"This is visit {turn.user.data['visits']}."
+
+@pytest.mark.parametrize("n", range(50))
+async def test_greeting(dynadb, n):
+    for visit in (1, 2, 3):
+        assert await dynadb.handle("user-1", greet) == f"This is visit {visit}."
 """
 
 OVERRIDDEN = """
@@ -45,12 +82,30 @@ async def test_history_is_kept(dynadb):
 
 @pytest.mark.parametrize(("mode", "mark"), [("auto", ""), ("strict", "@pytest.mark.asyncio")])
 def test_an_open_adapter_on_a_table_of_its_own(pytester: pytest.Pytester, mode: str, mark: str) -> None:
-    """In both modes of pytest-asyncio: one server for the run, one table for each test, and no warning of a leak."""
+    """In both modes of pytest-asyncio: a store for each test, no server, and no warning of a leak."""
     pytester.makepyfile(TESTS.format(mark=mark))
 
     run = pytester.runpytest_subprocess(*STRICT, "-o", f"asyncio_mode={mode}")
 
     run.assert_outcomes(passed=3)
+
+
+def test_the_real_api_is_a_fixture_away(pytester: pytest.Pytester) -> None:
+    """Whoever wants it has one server for the run, and a table for each test."""
+    pytester.makepyfile(ON_A_SERVER)
+
+    pytester.runpytest_subprocess(*STRICT, "-o", "asyncio_mode=auto").assert_outcomes(passed=3)
+
+
+def test_fifty_tests_of_a_handler_take_no_time(pytester: pytest.Pytester) -> None:
+    """Measured: half a second for all; here they may take ten times as long."""
+    pytester.makepyfile(FIFTY)
+
+    run = pytester.runpytest_subprocess("-o", "asyncio_mode=auto", "-p", "no:cacheprovider")
+
+    run.assert_outcomes(passed=50)
+    seconds = float(run.outlines[-1].partition(" in ")[2].partition("s")[0])
+    assert seconds < 5
 
 
 def test_the_settings_can_be_overridden(pytester: pytest.Pytester) -> None:
