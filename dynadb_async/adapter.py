@@ -11,7 +11,7 @@ from dynadb_async.config import Conversations, DynamoDbConfig
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.ways import store_of
 from dynadb_async.errors import UsageError
-from dynadb_async.item import Layout, UserData
+from dynadb_async.item import Layout, UserData, checked_clock
 from dynadb_async.observer import Observer
 from dynadb_async.running.block import TurnBlock
 from dynadb_async.running.handling import handled
@@ -51,7 +51,7 @@ class AsyncDynamoDb(Generic[T]):
             msgspec.Struct; or a function that makes it of the stored dict; or `UserData`, one of them with a version.
         serializer: Between stored elements and attribute values, in place of DynamoDB's own form.
         aws_session: Where clients and credentials come from.
-        clock: What time it is, aware and in UTC.
+        clock: What time it is, as an aware datetime.
     """
 
     @overload
@@ -88,7 +88,7 @@ class AsyncDynamoDb(Generic[T]):
         self._layout = Layout(config=self.config, serializer=serializer, user_data=user_data)
         self._session = SharedSession(aws_session)
         self._store = store_of(self.config.client)
-        self._clock = clock
+        self._clock = clock if clock is utc_now else checked_clock(clock)
         self.observer: Observer | None = None
         self._live: Live | None = None
         self._is_closed = False

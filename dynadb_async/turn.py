@@ -8,6 +8,12 @@ from attrs import define, evolve, field
 from attrs.setters import frozen
 from typing_extensions import TypeVar
 
+from dynadb_async.errors import SerializationError
+
+# Whatever the interpreter's own limit is: nobody's JSON is so deep but by intent.
+MOST_LEVELS = 254
+PLAIN = (str, int, float, bool, type(None))
+
 T = TypeVar("T", default=dict[str, Any])
 
 
@@ -49,10 +55,39 @@ class Session:
     updated_at: datetime | None = field(default=None, kw_only=True)
 
     def copy(self) -> Self:
-        """A session that shares nothing with this one, so that a turn may run twice from the same request."""
+        """
+        A session that shares nothing with this one, so that a turn may run twice from the same request.
+
+        Raises:
+            SerializationError: Something in it is nested so deep that nothing could be done with it.
+        """
         # Nearly always there is nothing to copy in depth, which is the dear part.
-        data, state = (deepcopy(value) if value else value for value in (self.data, self.state))
-        return evolve(self, data=data or {}, state=state)
+        data = _copied(self.data, "data") if self.data else {}
+        return evolve(self, data=data, state=_copied(self.state, "state") if self.state else self.state)
+
+
+def _copied(value: Any, name: str) -> Any:
+    try:
+        return _copied_within(value, MOST_LEVELS)
+    except RecursionError:
+        problem = "maps and lists lie too deep in one another; keep a flatter structure"
+    raise SerializationError(problem, ("session", name))
+
+
+def _copied_within(value: Any, levels: int) -> Any:
+    if not levels:
+        raise RecursionError
+    if type(value) is dict:
+        members = {}
+        for name, member in value.items():
+            members[name] = _copied_within(member, levels - 1)
+        return members
+    if type(value) is list:
+        elements = []
+        for element in value:
+            elements.append(_copied_within(element, levels - 1))  # noqa: PERF401 - one frame for each level, not two
+        return elements
+    return value if type(value) in PLAIN else deepcopy(value)
 
 
 @define(repr=False)

@@ -2,7 +2,7 @@
 
 from dynadb_async.item.conflict import is_written, rebased
 from dynadb_async.item.elements import attributes_of_turn, history_entry
-from dynadb_async.item.layout import Item, Layout, new_write_id
+from dynadb_async.item.layout import Item, Layout, checked_clock, new_write_id
 from dynadb_async.item.loading import Loaded, turn_from_item
 from dynadb_async.item.recent import checked_turn_id, entry_of_turn, new_entry, recent_turns, stored_response
 from dynadb_async.item.snapshot import Snapshot
@@ -18,6 +18,7 @@ __all__ = [
     "Update",
     "UserData",
     "attributes_of_turn",
+    "checked_clock",
     "checked_turn_id",
     "entry_of_turn",
     "history_entry",

@@ -65,7 +65,7 @@ def attributes_of_turn(
         items = [entry or {}, *turn.history.items]
         item[HISTORY] = trimmed_history(layout, stored.history, {**loaded.elements[HISTORY], "items": items})
     if stored.created_at:
-        item[CREATED_AT] = {"S": text_of_time(turn.created_at)}
+        item[CREATED_AT] = {"S": text_of_time(turn.created_at, "turn.created_at")}
     if stored.updated_at:
         item[UPDATED_AT] = {"S": text_of_time(now)}
     return item
@@ -112,8 +112,8 @@ def _session(turn: Turn[Any], stored: Element) -> Element:
         "id": session.id,
         "data": session.data,
         "state": session.state,
-        CREATED_AT: text_of_time(session.created_at) if session.created_at else None,
-        UPDATED_AT: text_of_time(session.updated_at) if session.updated_at else None,
+        CREATED_AT: text_of_time(session.created_at, "session.created_at") if session.created_at else None,
+        UPDATED_AT: text_of_time(session.updated_at, "session.updated_at") if session.updated_at else None,
     }
     kept = {name: value for name, value in known.items() if name not in members}
     return kept | {name: value for name, value in members.items() if value is not None}

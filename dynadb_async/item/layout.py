@@ -11,9 +11,11 @@ import orjson
 from attrs import Factory, evolve, field, frozen
 
 from dynadb_async.config import DynamoDbConfig
-from dynadb_async.errors import InvalidUserIdError, MalformedItemError, SerializationError
+from dynadb_async.errors import InvalidUserIdError, MalformedItemError, SerializationError, UsageError
 from dynadb_async.item.user_data import Shape, UserData
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
+
+_isoformat = datetime.isoformat
 
 Item = dict[str, AttributeValue]
 Element = dict[str, Any]
@@ -102,6 +104,8 @@ class Layout:
             return {}
         try:
             element = self.serializer.deserialize(value)
+        except SerializationError as error:
+            reason = str(error)
         except Exception as error:  # noqa: BLE001 - a user's own serializer may raise what it likes
             reason = f"the serializer raised {type(error).__name__}"
         else:
@@ -113,7 +117,20 @@ class Layout:
     def exported(self, item: Item) -> dict[str, Any]:
         """All of *item* as Python values, by attribute name."""
         elements = {name: self.element(item, name) for name in (USER, SESSION, HISTORY) if name in item}
-        return {name: self.native.deserialize(value) for name, value in item.items()} | elements
+        return {name: self.plain(name, value) for name, value in item.items() if name not in elements} | elements
+
+    def plain(self, name: str, value: AttributeValue) -> Any:
+        """
+        The Python value of an attribute that no serializer of the user's own made.
+
+        Raises:
+            MalformedItemError: It can't be read.
+        """
+        try:
+            return self.native.deserialize(value)
+        except SerializationError as error:
+            problem = MalformedItemError(name, str(error))
+        raise problem
 
     def attribute(self, name: str, element: Element) -> AttributeValue:
         """A stored element as an attribute value."""
@@ -121,6 +138,8 @@ class Layout:
             return (self.typed if name == USER else self.serializer).serialize(element)
         except SerializationError as error:
             problem = error.within(name)
+        except RecursionError:
+            problem = SerializationError("the element is nested too deep; store a flatter structure", (name,))
         raise problem
 
     def is_expired(self, item: Item, now: datetime) -> bool:
@@ -135,12 +154,43 @@ class Layout:
         return expires_at <= now.timestamp()
 
 
-def text_of_time(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, the form in which the reference stores times."""
+def aware(moment: datetime, what: str) -> datetime:
+    """
+    A time that says where it is.
+
+    Raises:
+        UsageError: It does not; *what* names it.
+    """
+    given: object = moment
+    got = type(given).__name__
+    if isinstance(given, datetime):
+        if given.utcoffset() is not None:
+            return given
+        got = "one without"
+    msg = f"expected {what} as a datetime with a time zone, such as datetime.now(UTC), got {got}"
+    raise UsageError(msg)
+
+
+def checked_clock(clock: Callable[[], datetime]) -> Callable[[], datetime]:
+    """The same clock, whose times are all `aware`."""
+    return lambda: aware(clock(), "the clock's time")
+
+
+def text_of_time(moment: datetime, what: str = "the turn's times") -> str:
+    """
+    ISO 8601 in UTC with milliseconds, the form in which the reference stores times.
+
+    Raises:
+        UsageError: It has no time zone; *what* names it.
+    """
     if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
+        moment = aware(moment, what).astimezone(UTC)
     # In JSON it is the same, and made quicker than by `isoformat`; the fraction is there if it is not zero.
-    text = orjson.dumps(moment).decode()
+    try:
+        text = orjson.dumps(moment).decode()
+    except orjson.JSONEncodeError:
+        # A class of somebody's own, such as freezegun's or pendulum's, which may have an `isoformat` of its own, too.
+        return f"{_isoformat(moment, timespec='milliseconds')[:23]}Z"
     return f"{text[1:24]}Z" if moment.microsecond else f"{text[1:20]}.000Z"
 
 

@@ -16,6 +16,7 @@ from dynadb_async.item.layout import (
     Element,
     Item,
     Layout,
+    aware,
     time_of_attribute,
     time_of_value,
 )
@@ -128,7 +129,7 @@ def _user_data(layout: Layout, elements: dict[str, Element], *, is_new: bool) ->
 
 def _session(layout: Layout, stored: Element, requested: Session | None, now: datetime) -> Session:
     session = Session() if requested is None else requested.copy()
-    session.created_at = session.created_at or now
+    session.created_at = now if session.created_at is None else aware(session.created_at, "Session.created_at")
     session.updated_at = now
     settings = layout.config.stored_elements.session
     if settings is None or not stored:

@@ -17,11 +17,12 @@ Values are as the serializer reads them: `None`, bool, int, float, Decimal, str,
 """
 
 from collections.abc import Callable
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from decimal import Decimal
 from enum import Enum, auto
 from typing import Any, Final, Literal
 
 from dynadb_async.errors import Path, VersionConflictError
+from dynadb_async.values.numeral import canonical_numeral
 
 
 class Missing(Enum):
@@ -39,8 +40,6 @@ MISSING: Final = Missing.MISSING
 Resolve = Callable[[Path, Any, Any, Any], Any]
 
 Key = tuple[type[Any], Any]
-
-UNROUNDED: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 
 
 def merge(loaded: Any, ours: Any, theirs: Any, *, path: Path = (), resolve: Resolve | None = None) -> Any:
@@ -188,7 +187,8 @@ def _key(value: Any) -> Key:
         case bool():
             return bool, value
         case int() | float() | Decimal():
-            return Decimal, _numeral(value)
+            # By its shortest text, as it is stored: 0.1 is Decimal("0.1"), which Python holds unequal.
+            return Decimal, canonical_numeral(value)
         case list():
             return list, tuple(map(_key, value))
         case dict():
@@ -197,9 +197,3 @@ def _key(value: Any) -> Key:
             return set, frozenset(map(_key, value))
         case _:
             return type(value), value
-
-
-def _numeral(number: float | Decimal) -> str:
-    # By way of its shortest text, as it is stored: 0.1 is Decimal("0.1"), which Python holds unequal.
-    exact = Decimal(str(number)) if isinstance(number, float) else Decimal(number)
-    return str(UNROUNDED.normalize(exact)) if exact else "0"

@@ -58,7 +58,7 @@ def entry_of_turn(entries: list[Entry], turn_id: str | None, own_writes: set[str
 def stored_response(layout: Layout, entry: Entry) -> Any:
     """The reply that was stored with *entry*, or None."""
     value = entry["M"].get(RESPONSE)
-    return None if value is None else layout.native.deserialize(value)
+    return None if value is None else layout.plain(layout.recent_name, value)
 
 
 def new_entry(layout: Layout, write: str, turn_id: str | None, response: Any) -> Entry:

@@ -1,18 +1,29 @@
 """A platform's request as a turn needs it, and the error for one that is not as its platform documents it."""
 
+from contextlib import suppress
 from typing import Any, TypeVar
 
+import orjson
 from attrs import field, frozen
 
-from dynadb_async import DynaDbError, Session
+from dynadb_async import DynaDbError, DynamoDbSerializer, SerializationError, Session
 
 Kind = TypeVar("Kind", str, bool, dict[str, Any], list[Any])
 
 WORDS: dict[type[Any], str] = {str: "a text", bool: "true or false", dict: "an object", list: "an array"}
 
 
+# Bytes: of a key in DynamoDB, and of a turn id here.
+LONGEST_ID, LONGEST_TURN_ID = 2048, 256
+MOST_LEVELS = 254
+
+
 class MalformedRequestError(DynaDbError, ValueError):
-    """The request is not as its platform documents it: the message names the member, never what it holds."""
+    """
+    The request is not as its platform documents it, or nothing that could be stored.
+
+    The message names the member, never what it holds.
+    """
 
 
 @frozen(kw_only=True)
@@ -33,6 +44,65 @@ class PlatformRequest:
     turn_id: str
     locale: str | None = None
     raw: dict[str, Any] = field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """
+        Check that a turn can be made of it and stored: no request that no platform sends may look like our fault.
+
+        Raises:
+            MalformedRequestError: Something is too long, too deep, or no Unicode.
+        """
+        _check_length("user_id", self.user_id, LONGEST_ID)
+        _check_length("turn_id", self.turn_id, LONGEST_TURN_ID)
+        _check_unicode_and_depth(self.raw)
+        if self.session is not None:
+            _check_length("session.id", self.session.id or "", LONGEST_ID)
+            _check_storable("session.data", self.session.data)
+
+
+def _check_length(name: str, text: str, most: int) -> None:
+    length = len(text.encode(errors="surrogatepass"))
+    if length > most:
+        msg = f"expected at most {most} bytes, got {length}; no platform sends so many - at {name}"
+        raise MalformedRequestError(msg)
+
+
+def _check_unicode_and_depth(body: dict[str, Any]) -> None:
+    # What the encoder takes is sound, and it is quick; it refuses numbers of many digits, too, which are no damage.
+    with suppress(orjson.JSONEncodeError):
+        orjson.dumps(body)
+        return
+    level: list[Any] = [body]
+    for _ in range(MOST_LEVELS):
+        texts = [name for value in level if isinstance(value, dict) for name in value]
+        inner = [member for value in level for member in (value.values() if isinstance(value, dict) else value)]
+        texts += [value for value in inner if isinstance(value, str)]
+        if not all(map(_is_unicode, texts)):
+            raise MalformedRequestError("expected texts of valid Unicode, got a lone surrogate; no platform sends one")
+        level = [value for value in inner if isinstance(value, dict | list)]
+        if not level:
+            return
+    raise MalformedRequestError(f"expected at most {MOST_LEVELS} levels of objects and arrays; no platform sends more")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_storable(name: str, data: dict[str, Any]) -> None:
+    if not data:
+        return
+    try:
+        DynamoDbSerializer().serialize(data)
+    except SerializationError as error:
+        problem = f"{error.problem} - at {name}"
+    else:
+        return
+    raise MalformedRequestError(problem)
 
 
 def member(value: Any, *path: str) -> Any:

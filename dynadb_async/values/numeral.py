@@ -1,6 +1,9 @@
 """Python numbers as DynamoDB's decimal text and back, without loss."""
 
-from decimal import Context, Decimal
+from collections import Counter
+from collections.abc import Collection
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from typing import Any
 
 from dynadb_async.errors import SerializationError
 
@@ -13,6 +16,12 @@ FRACTION_LOWEST, FRACTION_OVERFLOW = 1e-130, 1e126
 TOO_PRECISE = "the number has more than 38 significant digits; round it, store text, or set allow_imprecise_numbers"
 OUT_OF_RANGE = "the number is beyond DynamoDB's range of 1e-130 to 9.99e+125 on either side of 0; store text instead"
 NOT_FINITE = "NaN and Infinity have no DynamoDB form; store None or text instead"
+
+UNROUNDED = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+
+# Numbers that differ by multiples of 2^61 - 1 have one hash in Python, and a set compares each with all of them.
+MOST_ON_ONE_HASH = 100
+COLLIDING = f"more than {MOST_ON_ONE_HASH} numbers of the set have the same hash in Python; use a list of texts"
 
 # A float has 15 digits and more: so few, with their point, come back from one as they were.
 SURELY_EXACT = 16
@@ -92,6 +101,23 @@ def number_from(numeral: str) -> float | Decimal:
         return fraction
     exact = Decimal(numeral)
     return fraction if Decimal(shortest) == exact else exact
+
+
+def canonical_numeral(number: float | Decimal) -> str:
+    """A text that is the same for all that is stored as the same number: 0.1 is Decimal("0.10"), and 100 is 1E+2."""
+    exact = Decimal(str(number)) if isinstance(number, float) else Decimal(number)
+    return str(UNROUNDED.normalize(exact)) if exact else "0"
+
+
+def refuse_collisions(numbers: Collection[Any]) -> None:
+    """
+    Refuse what can't be made a set of without blocking the program.
+
+    Raises:
+        SerializationError: Too many of *numbers* have one hash, as only somebody means them to.
+    """
+    if len(numbers) > MOST_ON_ONE_HASH and max(Counter(map(hash, numbers)).values()) > MOST_ON_ONE_HASH:
+        raise SerializationError(COLLIDING)
 
 
 def numeral_size(numeral: str) -> int:

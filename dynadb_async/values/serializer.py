@@ -14,7 +14,14 @@ from attrs import NOTHING, Factory, field, frozen
 from dynadb_async.config import MarshallConfig
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.instances import public_fields, way_round
-from dynadb_async.values.numeral import decimal_numeral, fraction_numeral, whole_numeral
+from dynadb_async.values.numeral import (
+    canonical_numeral,
+    decimal_numeral,
+    fraction_numeral,
+    number_from,
+    refuse_collisions,
+    whole_numeral,
+)
 from dynadb_async.values.unmarshall import unmarshalled
 
 AttributeValue: TypeAlias = dict[str, Any]
@@ -199,8 +206,12 @@ class DynamoDbSerializer:
         (tag,) = tags
         contents = [form[tag] for form in forms]
         # Members that Python tells apart may be one to DynamoDB, which refuses them twice: 0.1 and Decimal("0.10").
-        once = {Decimal(text): text for text in contents}.values() if tag == "N" else dict.fromkeys(contents)
-        return {f"{tag}S": list(once)}
+        if tag == "N":
+            contents = list({canonical_numeral(Decimal(text)): text for text in contents}.values())
+            # As they would be read again.
+            refuse_collisions([number_from(text) for text in contents])
+            return {"NS": contents}
+        return {f"{tag}S": list(dict.fromkeys(contents))}
 
     def _member(self, member: Any, levels: int) -> AttributeValue | None:
         if member is NOTHING:

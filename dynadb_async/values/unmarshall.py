@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dynadb_async.errors import SerializationError
-from dynadb_async.values.numeral import number_from
+from dynadb_async.values.numeral import number_from, refuse_collisions
 
 UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, ArithmeticError)
 NO_ATTRIBUTE_VALUE = "this is no attribute value as DynamoDB has them, one type tag and what belongs to it; repair it"
@@ -70,6 +70,12 @@ def _read_truth(content: bool) -> bool:  # noqa: FBT001
     return content
 
 
+def _read_numbers(content: list[Any]) -> set[Any]:
+    numbers = [number_from(numeral) for numeral in _listed(content)]
+    refuse_collisions(numbers)
+    return set(numbers)
+
+
 def _listed(content: list[Any]) -> list[Any]:
     if not isinstance(content, list):
         raise TypeError
@@ -86,6 +92,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "NULL": lambda _: None,
     "B": bytes.__bytes__,
     "SS": lambda content: set(map(str.__str__, _listed(content))),
-    "NS": lambda content: set(map(number_from, _listed(content))),
+    "NS": _read_numbers,
     "BS": lambda content: set(map(bytes.__bytes__, _listed(content))),
 }

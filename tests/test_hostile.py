@@ -1,0 +1,306 @@
+"""Values that somebody chose to do harm: they cost no more than others of their size, or are refused in words."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from itertools import product
+from typing import Any, Self
+
+import pytest
+
+from dynadb_async import DynamoDbConfig, DynamoDbSerializer, Session, StoredElements, StoredHistory, UsageError
+from dynadb_async.errors import MalformedItemError, SerializationError
+from dynadb_async.item import Item, Layout, attributes_of_turn, checked_clock, turn_from_item
+from dynadb_async.item.layout import text_of_time
+from dynadb_async.item.merge import merge, same
+from dynadb_async.platforms import MalformedRequestError, PlatformRequest, alexa, dialogflow_cx, messenger
+from tests.engines import Engine
+from tests.tables import new_table
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+ALL = StoredElements(session=True, history=StoredHistory(request=True, state=True))
+LAYOUT = Layout(config=DynamoDbConfig("users", stored_elements=ALL), serializer=DynamoDbSerializer(), user_data=dict)
+MODULUS = 2**61 - 1
+
+
+def deep(levels: int) -> dict[str, Any]:
+    """A map in a map, and so on."""
+    value: dict[str, Any] = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@contextmanager
+def recursion_limit(limit: int) -> Iterator[None]:
+    """For a while."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+# Numbers that collide
+
+
+COLLIDING: dict[str, Callable[[int], Any]] = {
+    "whole": lambda n: 7 + n * MODULUS,
+    "negative": lambda n: -7 - n * MODULUS,
+    "decimal": lambda n: Decimal(7 + n * MODULUS),
+    "both": lambda n: (7 if n % 2 else Decimal(7)) + n * MODULUS,
+}
+
+
+@pytest.mark.parametrize("number", COLLIDING.values(), ids=COLLIDING.keys())
+def test_too_many_numbers_of_one_hash_are_refused(number: Callable[[int], Any]) -> None:
+    """At the save with the place, at the load as a malformed element; a hundred of them are still a set."""
+    few, many = ({number(n) for n in range(count)} for count in (100, 101))
+    item: Item = {"user": {"M": {"data": {"M": {"a": {"NS": [str(n) for n in many]}}}}}}
+
+    assert few == LAYOUT.serializer.deserialize(LAYOUT.serializer.serialize(few))
+    turn = turn_from_item(LAYOUT, None, "user", now=NOW, session=None, turn_id=None)
+    turn.user.data["a"] = many
+    with pytest.raises(SerializationError, match=r"same hash in Python; .* - at user\.data\.a"):
+        attributes_of_turn(LAYOUT, turn, {}, NOW)
+    with pytest.raises(MalformedItemError, match=r"stored user can't be read: .*same hash in Python"):
+        turn_from_item(LAYOUT, item, "user", now=NOW, session=None, turn_id=None)
+    with pytest.raises(MalformedItemError, match=r"stored other can't be read: .*same hash in Python"):
+        LAYOUT.exported({"other": {"NS": [str(n) for n in many]}})
+
+
+async def test_such_a_set_is_not_overwritten(moto: Engine) -> None:
+    """Whether it is in an element, or was stored by another program: nothing is written."""
+    with new_table(moto) as table:
+        numbers = [str(7 + n * MODULUS) for n in range(101)]
+        table.put("user-1", user={"M": {"data": {"M": {"a": {"NS": numbers}}}}})
+        before = table.item("user-1")
+        async with table.adapter() as db:
+            with pytest.raises(MalformedItemError):
+                async with db.turn("user-1") as turn:
+                    turn.user.data = {}
+        assert before == table.item("user-1")
+
+
+class Counted(int):
+    """A number that counts how often it is compared with another."""
+
+    comparisons = 0
+    __hash__ = int.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return int.__eq__(self, other) if isinstance(other, int) else NotImplemented
+
+
+def test_a_merge_does_not_compare_numbers_that_collide() -> None:
+    """Neither in lists, nor in sets, nor in maps: it goes by their texts."""
+    numbers = [Counted(7 + n * MODULUS) for n in range(2000)]
+    new, newer = [Counted(-1)], [Counted(-2)]
+    Counted.comparisons = 0
+
+    assert 2002 == len(merge(numbers, numbers + new, numbers + newer))
+    assert same([{"a": numbers}], [{"a": list(numbers)}])
+    few = set(numbers[:90])
+    Counted.comparisons = 0
+    merge(few, few | {*new}, few | {*newer})
+    assert Counted.comparisons < 90 * 90 * 6  # what Python itself needs to make sets of them
+
+
+# Depth
+
+
+def saved(session: Session) -> Item:
+    """What a turn of this session leaves."""
+    turn = turn_from_item(LAYOUT, None, "user", now=NOW, session=session, turn_id=None)
+    return attributes_of_turn(LAYOUT, turn, {}, NOW)
+
+
+@pytest.mark.parametrize("limit", [400, 1_000, 20_000])
+@pytest.mark.parametrize("levels", [32, 250, 500, 5_000])
+def test_depth_is_told_in_words(limit: int, levels: int) -> None:
+    """In a session, a state, a body, in user data: an error with the place, whatever the recursion limit."""
+    with recursion_limit(limit):
+        for session in (Session("s", data=deep(levels)), Session("s", state=[deep(levels)])):
+            with pytest.raises(SerializationError, match="session"):
+                saved(session)
+        for change in ("data", "history", "state"):
+            turn = turn_from_item(LAYOUT, None, "user", now=NOW, session=Session("s"), turn_id=None)
+            entry = {"request": deep(levels)} if change == "history" else {}
+            turn.user.data = deep(levels) if change == "data" else {}
+            turn.session.state = deep(levels) if change == "state" else None
+            with pytest.raises(SerializationError, match=" - at "):
+                attributes_of_turn(LAYOUT, turn, entry, NOW)
+
+
+def test_a_serializer_of_the_users_own_may_meet_depth() -> None:
+    """What it raises then is told as the depth that it is."""
+
+    class Naive(DynamoDbSerializer):
+        """Without a limit."""
+
+        def serialize(self, element: Any) -> Any:
+            """As deep as it goes."""
+            return {"M": {name: self.serialize(member) for name, member in element.items()}}
+
+    layout = Layout(config=DynamoDbConfig("users"), serializer=Naive(), user_data=dict)
+    with pytest.raises(SerializationError, match="nested too deep"):
+        layout.attribute("history", deep(5_000))
+
+
+def test_a_copy_of_a_session_shares_nothing() -> None:
+    """Neither its maps nor its lists nor the objects in them; and only its depth is limited."""
+
+    class Point:
+        """Some object."""
+
+    session = Session("s", data={"a": [{"b": {1}}, Point()], "deep": deep(200)}, state=[1, "x", None, (2, [3])])
+    copy = session.copy()
+
+    assert copy.state == session.state
+    assert copy.state is not session.state
+    assert copy.data["a"][0] == session.data["a"][0]
+    for path in (copy.data["a"], copy.data["a"][0], copy.data["a"][0]["b"], copy.data["a"][1]):
+        assert all(path is not other for other in (session.data["a"], *session.data["a"], session.data["a"][0]["b"]))
+    circular: dict[str, Any] = {}
+    circular["a"] = [circular]
+    with pytest.raises(SerializationError, match=r"session\.data"):
+        Session("s", data=circular).copy()
+
+
+# Times
+
+
+class OddTime(datetime):
+    """As freezegun's and pendulum's: a subclass, with methods that return it, and an `isoformat` of its own."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        """What time it is there."""
+        return cls(2026, 11, 26, 12, 0, 0, 250_000, tzinfo=tz)
+
+    def isoformat(self, *_: Any, **__: Any) -> str:
+        """Something else."""
+        return "now"
+
+    def astimezone(self, tz: tzinfo | None = None) -> Self:
+        """The same class."""
+        moment = super().astimezone(tz)
+        return type(self)(*moment.timetuple()[:6], moment.microsecond, tzinfo=moment.tzinfo)
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=2), "somewhere")])
+def test_a_time_of_a_class_of_its_own(zone: tzinfo) -> None:
+    """It is stored as any other."""
+    plain = datetime(2026, 11, 26, 12, 0, 0, 250_000, tzinfo=zone)
+
+    assert text_of_time(plain) == text_of_time(OddTime.now(zone))
+
+
+def test_a_turn_under_a_clock_of_its_own_class() -> None:
+    """All times of a turn may be such, the session's too."""
+    now = OddTime.now(UTC)
+    turn = turn_from_item(LAYOUT, None, "user", now=now, session=Session("s", created_at=now), turn_id=None)
+    item = attributes_of_turn(LAYOUT, turn, {}, now)
+
+    assert {"S": "2026-11-26T12:00:00.250Z"} == item["createdAt"] == item["session"]["M"]["createdAt"]
+
+
+def test_naive_times_are_refused() -> None:
+    """Nobody can say what they mean: the error names the setting and shows what to write."""
+    naive = datetime(2026, 11, 26, 12)  # noqa: DTZ001 - that is the point
+    with pytest.raises(
+        UsageError, match=r"expected the clock's time as a datetime with a time zone, .* got one without"
+    ):
+        checked_clock(lambda: naive)()
+    with pytest.raises(UsageError, match=r"the clock's time .*, got float"):
+        checked_clock(lambda: 1.5)()  # type: ignore[arg-type, return-value]
+    with pytest.raises(UsageError, match=r"expected Session\.created_at as"):
+        turn_from_item(LAYOUT, None, "user", now=NOW, session=Session("s", created_at=naive), turn_id=None)
+    turn = turn_from_item(LAYOUT, None, "user", now=NOW, session=Session("s"), turn_id=None)
+    turn.session.created_at = naive
+    with pytest.raises(UsageError, match=r"expected session\.created_at as"):
+        attributes_of_turn(LAYOUT, turn, {}, NOW)
+
+
+async def test_a_naive_clock_never_writes(moto: Engine) -> None:
+    """It is told by the first turn."""
+    with new_table(moto) as table:
+        async with table.adapter(clock=datetime.now) as db:
+            with pytest.raises(UsageError, match="the clock's time"):
+                async with db.turn("user-1") as turn:
+                    turn.user.data["a"] = 1
+        assert table.item("user-1") is None
+
+
+# Requests that no platform sends
+
+
+def alexa_body(**members: Any) -> dict[str, Any]:
+    """An intent in a session."""
+    session = {"new": False, "sessionId": members.get("session_id", "s"), "attributes": members.get("data", {})}
+    return {
+        "context": {"System": {"user": {"userId": members.get("user_id", "u")}}},
+        "session": session,
+        "request": {"requestId": members.get("turn_id", "r"), "extra": members.get("extra")},
+    }
+
+
+def dialogflow_body(**members: Any) -> dict[str, Any]:
+    """A webhook call."""
+    return {
+        "payload": {"userId": members.get("user_id", "u")},
+        "sessionInfo": {"session": members.get("session_id", "s"), "parameters": members.get("data", {})},
+        "detectIntentResponseId": members.get("turn_id", "r"),
+        "extra": members.get("extra"),
+    }
+
+
+def messenger_body(**members: Any) -> dict[str, Any]:
+    """A message."""
+    message = {"mid": members.get("turn_id", "r"), "text": members.get("extra")}
+    return {"entry": [{"messaging": [{"sender": {"id": members.get("user_id", "u")}, "message": message}]}]}
+
+
+READERS: dict[str, tuple[Callable[..., dict[str, Any]], Callable[[dict[str, Any]], Any]]] = {
+    "alexa": (alexa_body, alexa.request_from_json),
+    "dialogflow": (dialogflow_body, dialogflow_cx.request_from_json),
+    "messenger": (messenger_body, messenger.requests_from_json),
+}
+TOO_MUCH: list[dict[str, Any]] = [
+    {"turn_id": "x" * 257},
+    {"turn_id": "ü" * 129},
+    {"turn_id": "\ud800"},
+    {"user_id": "x" * 2049},
+    {"user_id": "a\udfff"},
+    {"extra": "\ud83d"},
+    {"extra": {"\ud83d": 1}},
+    {"extra": [2**70, ["\ud83d"]]},
+    {"extra": deep(600)},
+    {"extra": [2**70, deep(600)]},
+]
+SESSIONS: list[dict[str, Any]] = [
+    *({"data": data} for data in (deep(600), deep(40), {"a": float("nan")}, {"a": 10**39 + 1}, {"": 1})),
+    {"session_id": "x" * 2049},
+]
+
+
+@pytest.mark.parametrize(
+    ("platform", "members"),
+    [*product(READERS, TOO_MUCH), *product(("alexa", "dialogflow"), SESSIONS)],
+)
+def test_a_request_beyond_our_limits_is_malformed(platform: str, members: dict[str, Any]) -> None:
+    """It is the caller's fault (400), and never shows what was in it."""
+    body, read = READERS[platform]
+    assert read(body())
+    with pytest.raises(MalformedRequestError) as caught:
+        read(body(**members))
+    assert "xxx" not in str(caught.value)
+
+
+def test_numbers_of_many_digits_are_no_damage() -> None:
+    """Nor is a body as deep as anybody writes one."""
+    assert PlatformRequest(user_id="u", turn_id="r", raw={"a": 2**70, "b": deep(30)})
