@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import report
+from benchmarks import report, start
 from benchmarks.capacity import capacity
 from benchmarks.lineup import AIOBOTO3, AIODYNAMO, LIMIT, OURS, OURS_ALL_CHANGED, Load, line_up
 from benchmarks.rounds import Length, measure
@@ -81,8 +81,10 @@ def _measured_alone(server: Stub, rounds: int) -> list[str]:
         for name, by_scheme in starts.items()
     }
     memory = {name: _run(server, "memory", name, _endpoint(server, name, "http"), "1000") for name in names}
+    whole = start.measure(server, rounds)
     return [
-        *("## The codec alone", report.codec_table(codec), "## Cold start", report.cold_table(cold)),
+        *("## The codec alone", report.codec_table(codec)),
+        *("## Cold start", start.starts_table(whole), start.starts_figures(whole), report.cold_table(cold)),
         *("## Memory", report.memory_table(memory)),
     ]
 

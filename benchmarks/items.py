@@ -11,6 +11,7 @@ from dynadb_async.values.size import attribute_size
 Item = dict[str, Any]
 
 KEY = "userId"
+ITEMS_USER = "user-17"
 RECENT_TURNS = 8
 LARGEST_TURN = 150
 PHRASES = ("two large pizzas with mushrooms, please", "what is in it?", "yes", "send it to my office this time")
@@ -41,7 +42,7 @@ def _turn(number: int) -> dict[str, Any]:
 def reference_item(data: dict[str, Any]) -> Item:
     """As the reference stores it, in attribute values."""
     return {
-        KEY: {"S": "user-17"},
+        KEY: {"S": ITEMS_USER},
         "user": DynamoDbSerializer().serialize({"data": data}),
         "createdAt": {"S": "2026-05-01T10:20:30.125Z"},
         "updatedAt": {"S": "2026-05-28T18:20:30.125Z"},

@@ -49,11 +49,11 @@ class Contender:
     warm_up: int = 100
     agent: str = ""
 
-    def command(self, endpoint: str) -> list[str]:
-        """Starts it against *endpoint*."""
+    def command(self, endpoint: str, *, module: str = "driver") -> list[str]:
+        """Starts it against *endpoint*, by a module of ours."""
         if self.module == NODE_SDK.stem:
             return [node() or "node", str(NODE_SDK), endpoint, *self.options]
-        return [sys.executable, "-m", "benchmarks.driver", self.module, endpoint, *self.options]
+        return [sys.executable, "-m", f"benchmarks.{module}", self.module, endpoint, *self.options]
 
 
 def _own(name: str, path: str, way: str = "turn") -> Contender:
@@ -77,6 +77,11 @@ TRANSPORT = Contender("transport only", "bare_protocol", ("transport",), "own", 
 # What is compiled while it runs takes long to be at its best.
 NODE = Contender("Node, AWS SDK v3", "node_sdk", ("shared",), warm_up=1500)
 NODE_EACH = Contender("Node, new client per turn", "node_sdk", ("each",), warm_up=500)
+
+# For whole processes that take one turn.
+START = Contender("dynadb-async", "dynadb_start", ("False",), "own")
+START_WITH_TABLE = Contender("dynadb-async, create_table_on_init", "dynadb_start", ("True",), "own")
+NODE_FIRST = Contender("Node, AWS SDK v3", "node_sdk", ("first",))
 
 LINE_UP = (
     OURS,

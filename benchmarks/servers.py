@@ -60,9 +60,7 @@ def stub(sizes: Sequence[int]) -> Iterator[Stub]:
 
 def environment_with(bundle: Path | None = None) -> dict[str, str]:
     """What a contender's process sees: nothing of this machine's AWS settings."""
-    own = {
-        name: value for name, value in os.environ.items() if not name.startswith("AWS_") and "PROXY" not in name.upper()
-    }
+    own = {name: value for name, value in os.environ.items() if not _concerns_the_sdk(name)}
     settings = {
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
@@ -76,6 +74,10 @@ def environment_with(bundle: Path | None = None) -> dict[str, str]:
     }
     trust = {"AWS_CA_BUNDLE": str(bundle), "NODE_EXTRA_CA_CERTS": str(bundle)} if bundle else {}
     return own | settings | trust
+
+
+def _concerns_the_sdk(name: str) -> bool:
+    return name.startswith(("AWS_", "BOTO")) or name == "REQUESTS_CA_BUNDLE" or "PROXY" in name.upper()
 
 
 def node() -> str | None:

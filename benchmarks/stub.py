@@ -1,5 +1,5 @@
 """
-A server that answers at once: what GetItem always finds, and that every write succeeded.
+A server that answers at once: what GetItem always finds, that the table is there, and that every write succeeded.
 
 `python -m benchmarks.stub SIZE,SIZE [CERTIFICATE]` listens on free loopback ports and says which. For each line that it
 reads it tells its own CPU time and the programs that opened connections since the last one. It ends with its input.
@@ -19,10 +19,13 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.items import answer_with, own_item, reference_item, user_data
+from benchmarks.items import ITEMS_USER, answer_with, own_item, reference_item, user_data
 
 AGENT = re.compile(rb"[Uu]ser-[Aa]gent: ?([^\r]*)")
 LENGTH = re.compile(rb"[Cc]ontent-[Ll]ength: ?(\d+)")
+USER = re.compile(rb'"userId": ?\{"S": ?"([^"]*)"')
+DESCRIPTION = b"""{"Table":{"TableName":"users","TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"userId",
+"KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"userId","AttributeType":"S"}]}}"""
 # Which layout the item has: the reference's, or this project's.
 LAYOUTS = {"reference": reference_item, "own": own_item}
 
@@ -41,9 +44,10 @@ class Answering(asyncio.Protocol):
     """One connection."""
 
     def __init__(self, found: bytes, agents: set[str]) -> None:
-        self._found = found
+        self._before, self._after = found.split(ITEMS_USER.encode())
         self._agents: set[str] | None = agents
         self._done = http_answer(b"{}")
+        self._described = http_answer(DESCRIPTION)
         self._unread = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -60,9 +64,16 @@ class Answering(asyncio.Protocol):
             end = head + 4 + int(length[1] if length else 0)
             if len(data) < end:
                 break
-            self._write(self._found if data.find(b"_20120810.GetItem", 0, head) >= 0 else self._done)
+            self._write(self._answer(data, head, end))
             data = data[end:]
         self._unread = data
+
+    def _answer(self, data: bytes, head: int, end: int) -> bytes:
+        if data.find(b"_20120810.GetItem", 0, head) >= 0:
+            # An item has the key that was asked for: who looks at that would not believe another.
+            asked = USER.search(data, head, end)
+            return http_answer(self._before + (asked[1] if asked else b"") + self._after)
+        return self._described if data.find(b"_20120810.DescribeTable", 0, head) >= 0 else self._done
 
     def _note_agent(self, data: bytes, agents: set[str]) -> None:
         agent = AGENT.search(data)
@@ -86,7 +97,7 @@ async def serve(sizes: list[int], certificate: str | None = None) -> None:
     for size in sizes:
         data = user_data(size)
         for layout, laid_out in LAYOUTS.items():
-            found = http_answer(answer_with(laid_out(data)))
+            found = answer_with(laid_out(data))
             for scheme, tls in contexts.items():
                 server = await loop.create_server(partial(Answering, found, agents), "127.0.0.1", 0, ssl=tls)
                 port = server.sockets[0].getsockname()[1]

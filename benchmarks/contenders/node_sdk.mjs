@@ -1,5 +1,6 @@
 // The AWS SDK v3 for JavaScript with marshall, in the reference's way of loading and saving.
-// node node_sdk.mjs ENDPOINT shared|each   (each: a new client for every turn, as the reference makes one)
+// node node_sdk.mjs ENDPOINT shared|each|first   (each: a new client for every turn, as the reference makes one; first:
+// one turn, and the end)
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -36,6 +37,10 @@ async function measured({ turns, at_once, users }) {
   return { cpu: (used.user + used.system) / 1e6, wall: Number(process.hrtime.bigint() - began) / 1e9 }
 }
 
+if (way === 'first') {
+  await turn('user-1')
+  process.exit()
+}
 console.log('ready')
 for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify(await measured(JSON.parse(line))))
