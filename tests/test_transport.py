@@ -21,16 +21,17 @@ from hypothesis import strategies as st
 from dynadb_async.connection.failures import (
     ALL_BUSY,
     BROKEN_OFF,
+    CORRUPT,
     LATE,
     UNREACHABLE,
     UNTRUSTED,
     AttemptFailedError,
     Failure,
 )
+from dynadb_async.connection.places import Places
 from dynadb_async.connection.wire.endpoint import Endpoint
 from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
-from dynadb_async.connection.wire.places import Places
 from dynadb_async.connection.wire.signature import Scope, SignedRequest
 from tests.names import UVLOOP_ENDS
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, echo, raw_server, raw_server_in_thread
@@ -144,8 +145,8 @@ async def test_the_request_is_what_was_signed() -> None:
         (answer(b""), plain(b"")),
         (answer(b"ask", line=b"HTTP/1.1 200"), plain()),
         (answer(b"ask", line=b"HTTP/1.1 200 "), plain()),
-        (answer(b"ask", b"X-Amz-Crc32: 17", b"X-Amzn-RequestId: R-1"), plain(checksum="17", request_id="R-1")),
-        (answer(b"ask", b"x-AMZ-crc32:17", b"x-amzn-requestid:\t R-1 \t"), plain(checksum="17", request_id="R-1")),
+        (answer(b"ask", b"X-Amz-Crc32: 17"), plain(checksum="17")),
+        (answer(b"ask", b"x-AMZ-crc32:17 \t", b"x-amzn-requestid:"), plain(checksum="17")),
         (answer(b"ask", b"Server: S", b"Date: now", b"Empty:", b"Set-Cookie: a", b"Set-Cookie: b"), plain()),
         (answer(b"ask", b"Connection: Keep-Alive"), plain()),
         (answer(b"ask", *(b"X-%d: %s" % (number, b"x" * 70) for number in range(90))), plain()),
@@ -162,6 +163,35 @@ async def test_answers_in_dynamodbs_form_are_understood(sent: bytes, expected: H
         assert [expected] * 3 == await one_by_one(server, transport, b"1", b"2", b"3")
 
         assert 1 == server.accepted
+
+
+@pytest.mark.parametrize("sent", [b"X-Amzn-RequestId: R%d", b"x-amzn-requestid:\t R%d \t"])
+async def test_the_request_id_is_told(sent: bytes) -> None:
+    """Each answer has its own, which blanks around it are no part of."""
+    numbers = iter(range(3))
+
+    async def script(asked: Asked) -> None:
+        await asked.send(answer(asked.body, sent % next(numbers)))
+
+    async with raw_server(script) as server, connected(server.url) as transport:
+        expected = [plain(b"%d" % number, request_id=f"R{number}") for number in range(3)]
+        assert expected == await one_by_one(server, transport, b"0", b"1", b"2")
+        assert 1 == server.accepted
+
+
+async def test_a_copy_of_the_last_answer_is_none() -> None:
+    """It repeats its request's id, and what follows on its connection may be as misplaced: both end there."""
+    ids = iter([b"R1", b"R2", b"R2", b"R2", b"R3", b"", b"", b"R3"])
+
+    async def script(asked: Asked) -> None:
+        await asked.send(answer(asked.body, b"x-amzn-RequestId: " + next(ids)))
+
+    async with raw_server(script) as server, connected(server.url) as transport:
+        outcomes = await one_by_one(server, transport, *(b"%d" % number for number in range(8)))
+
+        told = [outcome.request_id if isinstance(outcome, HttpAnswer) else outcome for outcome in outcomes]
+        assert ["R1", "R2", CORRUPT, "R2", "R3", "", "", "R3"] == told
+        assert 2 == server.accepted
 
 
 async def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
@@ -412,12 +442,13 @@ async def test_who_came_first_is_served_first() -> None:
 
 
 async def test_who_waits_too_long_for_a_connection_is_told() -> None:
-    """All are busy; nothing was sent."""
-    pace = Pace(connect_timeout=0.05, read_timeout=0.5, connections=1)
+    """All are busy until their time is over, however short `connect_timeout` is; nothing was sent."""
+    pace = Pace(connect_timeout=0.05, read_timeout=5, connections=1)
     async with raw_server(Asked.until_left) as server, connected(server.url, pace) as transport:
-        outcomes = await asyncio.gather(*(outcome(transport) for _ in range(3)))
+        waits = (1.5, 0.3, 0.6, 0.01)
+        outcomes = await asyncio.gather(*(outcome(transport, within=within) for within in waits))
 
-        assert [LATE, ALL_BUSY, ALL_BUSY] == outcomes
+        assert [LATE, ALL_BUSY, ALL_BUSY, ALL_BUSY] == outcomes
         assert 1 == len(server.asked)
         server.script = echo
         assert plain() == await outcome(transport)
@@ -572,7 +603,7 @@ async def test_places_are_neither_lost_nor_made(steps: list[str], data: st.DataO
     for step in steps:
         if step in ("take", "expire"):
             until = loop.time() + (10 if step == "take" else 0)
-            tasks.append(asyncio.create_task(places.take(until)))
+            tasks.append(asyncio.create_task(places.take(until, is_write=False)))
         elif step == "leave" and holders():
             tasks.remove(holders()[0])
             places.leave()
@@ -588,9 +619,9 @@ async def test_places_are_neither_lost_nor_made(steps: list[str], data: st.DataO
         places.leave()
 
     for _ in range(2):
-        await places.take(loop.time() + 10)
+        await places.take(loop.time() + 10, is_write=True)
     with pytest.raises(AttemptFailedError):
-        await places.take(loop.time())
+        await places.take(loop.time(), is_write=False)
 
 
 async def test_closing_ends_everything() -> None:

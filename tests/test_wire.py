@@ -32,7 +32,7 @@ from dynadb_async.connection.failures import AttemptFailedError, ConditionFailed
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.ways import Ways
-from dynadb_async.connection.wire import Wire
+from dynadb_async.connection.wire import Wire, oddity
 from dynadb_async.item.layout import time_of_attribute
 from dynadb_async.values.attribute_json import encoded
 from tests.engines import Engine
@@ -573,21 +573,64 @@ async def chunked(asked: Asked) -> None:
     await asked.send(CHUNKED)
 
 
-async def test_an_unusual_answer_is_left_to_the_sdk(server: RawServer, caplog: pytest.LogCaptureFixture) -> None:
-    """The operation succeeds by its retry, later ones go the ordinary way at once; a log line says so."""
+def in_turn(*scripts: Script) -> Script:
+    """Script: these for the first requests, then the item."""
+    rest = iter(scripts)
+
+    async def script(asked: Asked) -> None:
+        await next(rest, says(ITEM))(asked)
+
+    return script
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The lines at INFO, up to their first comma."""
+    return [line.message.partition(",")[0] for line in caplog.records if line.levelname == "INFO"]
+
+
+async def test_an_odd_answer_is_asked_for_again(server: RawServer, caplog: pytest.LogCaptureFixture) -> None:
+    """On a new connection, however many wait; the fast path is not left for it, nor for many that are not in a row."""
+    async with connection(endpoint_url=server.url) as over:
+        await asyncio.gather(*(call(over) for _ in range(3)))
+        server.script = in_turn(chunked, says(ITEM), chunked, chunked, says(ITEM), chunked, chunked)
+        before = server.accepted
+        with caplog.at_level(logging.INFO, "dynadb_async"):
+            for _ in range(3):
+                assert json.loads(ITEM) == await call(over)
+
+        assert {"fast"} == set(ways(server))
+        assert [] == told(caplog)
+        assert 5 == server.accepted - before
+
+
+async def test_odd_answers_in_a_row_are_left_to_the_sdk(
+    server: RawServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a while, within the same operation; then the fast path is tried again. A log line tells of each."""
+    monkeypatch.setattr(oddity, "A_WHILE", 0.3)
     server.script = chunked
     async with connection(endpoint_url=server.url) as over:
         with caplog.at_level(logging.INFO, "dynadb_async"):
+            for _ in range(2):
+                assert json.loads(ITEM) == await call(over)
+            assert [*["fast"] * 3, *["ordinary"] * 2] == ways(server)
+            await asyncio.sleep(0.3)
             assert json.loads(ITEM) == await call(over)
-        await call(over)
+            assert ["fast", "ordinary"] == ways(server)[5:]
+            server.script = says(ITEM)
+            await asyncio.sleep(0.3)
+            await call(over)
+            server.script = in_turn(chunked, chunked)
+            assert json.loads(ITEM) == await call(over)
 
-        assert ["fast", "ordinary", "ordinary"] == ways(server)
-        assert ["GetItem"] == [line.message.partition(":")[0] for line in caplog.records if line.levelname == "INFO"]
+        assert ["fast"] * 4 == ways(server)[7:]
+        left, again = "GetItem: no answer in DynamoDB's form", "the fast path is tried again"
+        assert [left, again, left, again] == told(caplog)
 
 
-async def test_an_unusual_answer_without_a_retry_is_an_error(server: RawServer) -> None:
+async def test_an_odd_answer_without_a_retry_is_an_error(server: RawServer) -> None:
     """The next operation succeeds."""
-    server.script = chunked
+    server.script = in_turn(chunked)
     async with connection(endpoint_url=server.url, max_attempts=1) as over:
         assert "CorruptAnswer" == (await outcome(over))[2][1]
         assert json.loads(ITEM) == await call(over)

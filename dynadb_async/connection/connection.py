@@ -82,7 +82,7 @@ class Connection:
         """
         if self.observer is not None and OPERATIONS[request.operation].is_about_items:
             request.ask_for_capacity()
-        attempts: Attempts | None = None
+        attempts = request.attempts = Attempts(self.config.max_attempts, self.budget, until)
         may_have_happened = False
         while True:
             try:
@@ -91,12 +91,8 @@ class Connection:
                 failure = error.failure
                 # What a user sees is raised outside of this handler, for the SDK's own text may show what was sent.
             else:
-                if attempts is None:
-                    self.budget.give(1)
-                else:
-                    attempts.succeeded()
+                attempts.succeeded()
                 return answer
-            attempts = attempts or Attempts(self.config.max_attempts, self.budget, until)
             may_have_happened |= failure.may_have_happened
             pause = attempts.pause_after(failure, asyncio.get_running_loop().time())
             logger.debug("%s: attempt %d failed: %s", request.operation, attempts.made, failure.code)

@@ -122,6 +122,7 @@ UNREACHABLE = Failure(
 ALL_BUSY = Failure(
     code="AllConnectionsBusy",
     advice="no connection was free in time; raise client.max_pool_connections",
+    is_retryable=False,
     may_have_happened=False,
     is_late=True,
 )

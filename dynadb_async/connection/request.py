@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from attrs import define, field
 
+from dynadb_async.connection.retry import Attempts
 from dynadb_async.values.attribute_json import decoded, encoded
 
 
@@ -21,12 +22,14 @@ class Request:
         table: The table's name.
         body: The parameters as JSON, binaries in base64.
         key: The item's key, where it asks for one item: an answer with another is not its own.
+        attempts: What became of it so far.
     """
 
     operation: str
     table: str
     body: bytes
     key: Mapping[str, Any] = field(factory=dict)
+    attempts: Attempts | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, operation: str, parameters: Mapping[str, Any]) -> Self:

@@ -8,14 +8,15 @@ from typing import Any, Self
 import aioboto3
 import aiobotocore
 from aiobotocore.credentials import AioCredentials
-from attrs import frozen
+from attrs import field, frozen
 from botocore.exceptions import NoRegionError
 
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.agent import USER_AGENT
 from dynadb_async.connection.answers import Answer
-from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
+from dynadb_async.connection.failures import BROKEN_OFF, CORRUPT, LATE, AttemptFailedError, Failure
 from dynadb_async.connection.operations import OPERATIONS
+from dynadb_async.connection.places import SILENT_IN_A_ROW, Places
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.abandoned import abandon_sessions, drop_idle
@@ -45,6 +46,8 @@ class OpenClient:
     sdk: Any
     credentials: Any
     _context: Any
+    _places: Places
+    _silent: list[Failure] = field(factory=list, init=False)
 
     @classmethod
     async def open(cls, session: aioboto3.Session, config: ClientConfig) -> Self:
@@ -66,27 +69,49 @@ class OpenClient:
                 await context.__aexit__(None, None, None)
                 raise
         client.meta.events.register("before-parse.dynamodb", check_sdk_answer)
-        return cls(config, client, credentials, context)
+        return cls(config, client, credentials, context, Places(config.max_pool_connections))
 
     async def call(self, request: Request, until: float) -> Answer:
         """See `Way`."""
+        if not self._places.take_free():
+            # The SDK's own queue comes after all its work for a request, which then is often in vain.
+            await self._places.take(until, is_write=not OPERATIONS[request.operation].is_read)
+        try:
+            answer = await self._answered(request, until)
+        except AttemptFailedError as error:
+            self._doubted(error.failure)
+            raise
+        finally:
+            self._places.leave()
+        self._silent[:] = []
+        return answer
+
+    async def _answered(self, request: Request, until: float) -> Answer:
         limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
         ask = getattr(self.sdk, OPERATIONS[request.operation].method)
         token = is_ours.set(True)
         try:
-            # The client's own time-outs see neither the wait for a free connection nor an answer that trickles in.
+            # The client's own time-outs do not see an answer that trickles in.
             with translated(request):
                 async with asyncio.timeout_at(min(limit, until)):
                     members = await ask(**request.parameters)
-            check_key(request, members)
-        except AttemptFailedError as error:
-            if error.failure is CORRUPT:
-                # What comes next on its connection may be another answer that is nobody's, or somebody else's.
-                drop_idle(self.sdk)
-            raise
         finally:
             is_ours.reset(token)
+        check_key(request, members)
         return Answer(members)
+
+    def _doubted(self, failure: Failure) -> None:
+        """
+        What a failure says about the connections that wait for a request.
+
+        What comes next on one that had a corrupt answer may be another that is somebody else's; and where two
+        attempts in a row had no answer, or one was broken off, all that are as old may be dead.
+        """
+        if failure is LATE:
+            self._silent.append(failure)
+        if failure in (CORRUPT, BROKEN_OFF) or len(self._silent) >= SILENT_IN_A_ROW:
+            self._silent[:] = []
+            drop_idle(self.sdk)
 
     def plain(self) -> Plain | None:
         """What the wire has to know to answer in its place; None if only the client itself can."""

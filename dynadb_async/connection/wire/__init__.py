@@ -6,24 +6,24 @@ patched method), it is asked instead.
 """
 
 import asyncio
-import logging
+import math
 from typing import Protocol
 
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer, answer_of
 from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.keys import Keys, RenewedKeys
-from dynadb_async.connection.operations import ON_THE_WIRE
+from dynadb_async.connection.operations import ON_THE_WIRE, OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.wire.endpoint import Endpoint
-from dynadb_async.connection.wire.exchange import Pace, Transport, UnusualAnswerError
+from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
+from dynadb_async.connection.wire.oddity import Oddity
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
 from dynadb_async.connection.wire.signature import Signer
 
-logger: logging.Logger = logging.getLogger("dynadb_async")
-
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ON_THE_WIRE}
+READS = {name for name in ON_THE_WIRE if OPERATIONS[name].is_read}
 
 
 class Watch(Protocol):
@@ -52,11 +52,11 @@ class Wire:
         self._keys = keys
         self._signer = signer
         self._transport = transport
-        self._is_understood = True
+        self._oddity = Oddity()
 
     def takes(self, operation: str) -> bool:
         """Whether *operation* can go this way now; else it is the ordinary client's."""
-        return operation in TARGETS and self._is_understood and self._watch.is_untouched()
+        return operation in TARGETS and self._oddity.is_understood() and self._watch.is_untouched()
 
     async def call(self, request: Request, until: float) -> Answer:
         """
@@ -66,22 +66,27 @@ class Wire:
             AttemptFailedError: There was none, or it was an error.
             ConditionFailedError: With the item that is there instead.
         """
-        operation, body = request.operation, request.body
+        operation, attempts = request.operation, request.attempts
         keys = self._keys
         credentials = keys if isinstance(keys, Keys) else await keys.now(until)
-        signed = self._signer.signed(credentials, TARGETS[operation], body)
+        signed = self._signer.signed(credentials, TARGETS[operation], request.body)
+        answer: HttpAnswer | None = None
         try:
-            answer = await self._transport.exchange(signed, until)
-        except UnusualAnswerError:
-            logger.info("%s: no answer in DynamoDB's form; from now on, the ordinary client is used", operation)
-            self._is_understood = False
-            raise AttemptFailedError(CORRUPT) from None
-        try:
+            answer = await self._transport.exchange(signed, until, attempts, is_write=operation not in READS)
+            self._oddity.in_a_row = 0
             return answer_of(request, answer.status, answer.checksum, answer.request_id, answer.body)
+        except UnusualAnswerError as odd:
+            if odd.is_first:
+                self._oddity.saw(operation)
         except AttemptFailedError as error:
-            if error.failure is CORRUPT:
+            if error.failure is not CORRUPT:
+                raise
+            if answer is not None:
                 answer.distrust()
-            raise
+        if attempts is not None:
+            # On a new connection.
+            attempts.trusted = math.inf
+        raise AttemptFailedError(CORRUPT)
 
     def abandon(self) -> None:
         """Let go of the connections of an event loop that was closed first."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
+from dynadb_async.connection.retry import Attempts
 from dynadb_async.connection.wire.signature import SignedRequest
 
 
@@ -26,7 +27,7 @@ class HttpAnswer:
     status: int
     checksum: str | None
     request_id: str
-    body: bytes
+    body: bytes = field(repr=False)
     distrust: Callable[[], object] = field(default=object, eq=False, repr=False)
 
 
@@ -36,8 +37,8 @@ class Pace:
     How long, and how many, in seconds and connections.
 
     Attributes:
-        connect_timeout: For a connection, or for one of the busy ones to be free.
-        read_timeout: From the request to the end of its answer.
+        connect_timeout: For a connection.
+        read_timeout: From the request to the end of its answer, at the most.
         connections: At the most.
         idle_timeout: An unused connection is closed then; opening one with TLS costs far more than a turn.
     """
@@ -49,15 +50,24 @@ class Pace:
 
 
 class UnusualAnswerError(Exception):
-    """An answer that is not in the form that DynamoDB sends: the ordinary client may understand it."""
+    """
+    An answer that is not in the form that DynamoDB sends: the ordinary client may understand it.
+
+    Attributes:
+        is_first: The first on its connection: it is no remainder of another.
+    """
+
+    is_first: bool = False
 
 
 class Transport(Protocol):
     """Connections to one endpoint, kept open."""
 
-    async def exchange(self, request: SignedRequest, until: float) -> HttpAnswer:
+    async def exchange(
+        self, request: SignedRequest, until: float, attempts: Attempts | None = None, *, is_write: bool = False
+    ) -> HttpAnswer:
         """
-        The answer to *request*.
+        The answer to *request*, the next of its *attempts*; without them it is the only one.
 
         Raises:
             AttemptFailedError: There was none by *until*, on the event loop's clock, or the connection failed.

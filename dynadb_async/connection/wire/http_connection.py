@@ -8,25 +8,41 @@ other form ends its connection and is reported as unusual, never guessed at.
 import asyncio
 import select
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-from dynadb_async.connection.failures import BROKEN_OFF, LATE, UNREACHABLE, AttemptFailedError
+from dynadb_async.connection.failures import BROKEN_OFF, CORRUPT, LATE, UNREACHABLE, AttemptFailedError
 from dynadb_async.connection.wire.exchange import HttpAnswer, UnusualAnswerError
 from dynadb_async.connection.wire.head import Head
 
 LARGEST_HEAD = 32 * 1024
 FIRST_BUFFER = 16 * 1024
+# Of a body that is announced, so much is believed before it comes.
+BELIEVED = 128 * 1024
 # Seconds. What a server says so soon after an answer, nearly always came with it and was seen.
 A_MOMENT = 0.001
 
+GivesUp = Callable[[float], bool]
+"""Whether to give up an attempt early, at this time on the event loop's clock."""
+
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection: one request at a time."""
+    """
+    One connection: one request at a time.
+
+    Attributes:
+        idle_since: When it last had an answer, on the event loop's clock.
+        answers: How many it had.
+        is_usable: Whether more may be asked.
+        is_reset: It was broken off, as by one who knows nothing of it any more.
+        is_heard: Something was said since the last request.
+        is_early: The last request was given up before its time.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, when_lost: Callable[["Connection"], object]) -> None:
         self._loop = loop
         self._when_lost = when_lost
-        self._transport: asyncio.Transport | None = None
+        self._transport: Any = None
+        self._below: Any = None
         self._poll: Any = None
         self._answer: asyncio.Future[HttpAnswer] | None = None
         self._buffer = bytearray(FIRST_BUFFER)
@@ -34,15 +50,25 @@ class Connection(asyncio.BufferedProtocol):
         self._end = 0
         self._head: Head | None = None
         self._body_at = 0
+        self._latest_id = ""
         # One timer for all requests, one after the other: it is moved on when it rings too early.
-        self._until = 0.0
+        self._until = self._look = 0.0
+        self._gives_up: GivesUp | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._is_looked_at = False
         self.idle_since: float = 0.0
+        self.answers: int = 0
         self.is_usable: bool = True
+        self.is_reset: bool = False
+        self.is_early: bool = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """The connection stands."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        self.stands(transport, transport)
+
+    def stands(self, transport: Any, below: Any) -> None:
+        """It stands over *transport*; what was not sent yet, *below* holds, which is the socket's own."""
+        self._transport, self._below = transport, below
         socket = transport.get_extra_info("socket")
         if socket is not None and hasattr(select, "poll"):
             self._poll = select.poll()
@@ -52,16 +78,17 @@ class Connection(asyncio.BufferedProtocol):
         """The server says no more: from now on nothing may be asked."""
         self._fail(AttemptFailedError(BROKEN_OFF))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+    def connection_lost(self, exc: Exception | None) -> None:
         """The connection is no more."""
+        self.is_reset = isinstance(exc, ConnectionError)
         self._fail(AttemptFailedError(BROKEN_OFF))
-        self._transport = None
+        self._transport = self._below = None
         self._when_lost(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
         """Where the next bytes go."""
         if self._end == len(self._buffer):
-            self._grow(2 * self._end)
+            self._grow()
         return self._view[self._end :] if self._end else self._view
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -77,34 +104,55 @@ class Connection(asyncio.BufferedProtocol):
             if self._head is not None and self._end >= self._body_at + self._head.length:
                 self._finish(self._head)
         except UnusualAnswerError as error:
+            error.is_first = not self.answers
             self._fail(error)
 
-    def ask(self, request: bytes, until: float) -> "asyncio.Future[HttpAnswer]":
-        """Send *request*; the whole answer to it, or an error at the time *until*."""
+    def ask(
+        self, request: bytes, until: float, look: float, gives_up: GivesUp | None = None
+    ) -> "asyncio.Future[HttpAnswer]":
+        """
+        Send *request*; the whole answer to it, or an error at the time *until*.
+
+        If *gives_up* says so at the time *look*, the error comes then.
+        """
         answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
         if self._transport is None or not self.is_usable:
             # It broke before anything was sent.
             answer.set_exception(AttemptFailedError(UNREACHABLE))
             return answer
-        self._end, self._head, self._answer = 0, None, answer
-        self._until = until
-        if self._timer is None or self._timer.when() > until:
-            self._set_timer()
+        self._end, self._head, self._answer, self._is_looked_at = 0, None, answer, False
+        self._until, self._look, self._gives_up = until, look, gives_up
+        if self._timer is None or self._timer.when() > look:
+            self._set_timer(look)
         self._transport.write(request)
         return answer
 
-    def _set_timer(self) -> None:
+    @property
+    def is_heard(self) -> bool:
+        """See above."""
+        return self._end > 0
+
+    def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._until, self._ring)
+        self._timer = self._loop.call_at(when, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
+        now = self._loop.time()
         if self._answer is None:
             return
-        if self._loop.time() < self._until:
-            self._set_timer()
+        if now < self._look:
+            self._set_timer(self._look)
+        elif not self._is_looked_at and self._poll is not None and self._poll.poll(0):
+            # The event loop was busy with something else, and has not looked at what came meanwhile.
+            self._is_looked_at = True
+            self._set_timer(now + A_MOMENT)
+        elif self._look < self._until and not (self._gives_up is not None and self._gives_up(now)):
+            self._look, self._is_looked_at = self._until, False
+            self._set_timer(self._until)
         else:
+            self.is_early = self._look < self._until
             self._fail(AttemptFailedError(LATE))
 
     @property
@@ -142,25 +190,40 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._body_at = at + 4
         self._head = Head(self._buffer, self._body_at)
-        if len(self._buffer) < self._body_at + self._head.length:
-            self._grow(self._body_at + self._head.length)
 
     def _finish(self, head: Head) -> None:
         end = self._body_at + head.length
         if self._end > end:
             raise UnusualAnswerError
         body = bytes(self._view[self._body_at : end])
-        # What was answered before it was sent whole would be read on as the next request.
-        if not head.keeps or (self._transport is not None and self._transport.get_write_buffer_size()):
+        is_copy = head.request_id == self._latest_id != ""
+        # What was answered before it was sent whole would be read on as the next request; and with a copy of the
+        # last answer, one has come to the wrong request.
+        if is_copy or not head.keeps or self._unsent():
             self.abort()
+        self._latest_id = head.request_id
         self._end = 0
+        self.answers += 1
         if len(self._buffer) > FIRST_BUFFER:
             self._keep(bytearray(FIRST_BUFFER))
         answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
+        if answer is None or answer.done():
+            return
+        if is_copy:
+            answer.set_exception(AttemptFailedError(CORRUPT))
+        else:
             answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body, self.abort))
 
-    def _grow(self, size: int) -> None:
+    def _unsent(self) -> int:
+        if self._transport is None:
+            return 0
+        below: int = self._below.get_write_buffer_size()
+        return below if self._below is self._transport else below + int(self._transport.get_write_buffer_size())
+
+    def _grow(self) -> None:
+        size = 2 * self._end
+        if self._head is not None:
+            size = min(max(size, BELIEVED), self._body_at + self._head.length)
         # A new one: the event loop may still hold a view of the old.
         buffer = bytearray(size)
         buffer[: self._end] = self._view[: self._end]

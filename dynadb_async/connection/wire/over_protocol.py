@@ -4,11 +4,14 @@ import asyncio
 import ssl
 from collections import deque
 
-from dynadb_async.connection.failures import UNREACHABLE, AttemptFailedError, failure_of_handshake
+from dynadb_async.connection.failures import LATE, UNREACHABLE, AttemptFailedError, failure_of_handshake
+from dynadb_async.connection.places import SILENT_IN_A_ROW, Places
+from dynadb_async.connection.retry import Attempts
 from dynadb_async.connection.wire.endpoint import Endpoint
 from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, end_abandoned
 from dynadb_async.connection.wire.http_connection import Connection
-from dynadb_async.connection.wire.places import Places
+from dynadb_async.connection.wire.opening import opened
+from dynadb_async.connection.wire.patience import Patience
 from dynadb_async.connection.wire.signature import CONTENT_TYPE, Scope, SignedRequest
 
 
@@ -26,35 +29,66 @@ class ProtocolTransport:
         # By operation, what the requests of one second have in common.
         self._heads: dict[str, tuple[Scope, str]] = {}
         self._places = Places(pace.connections)
+        self._patience = Patience(pace.read_timeout)
+        # How many attempts in a row had not a byte in all of their time.
+        self._silent = 0
         self._idle: deque[Connection] = deque()
         self._all: set[Connection] = set()
         self._is_closed = False
 
-    async def exchange(self, request: SignedRequest, until: float) -> HttpAnswer:
+    async def exchange(
+        self, request: SignedRequest, until: float, attempts: Attempts | None = None, *, is_write: bool = False
+    ) -> HttpAnswer:
         """See `Transport`."""
-        loop, pace = self._loop, self._pace
+        loop = self._loop
         if not self._places.take_free():
-            await self._places.take(min(until, loop.time() + pace.connect_timeout))
+            await self._places.take(until, is_write=is_write)
         try:
             now = loop.time()
-            connection = self._last_used(now)
+            connection = self._last_used(now, attempts)
             if connection is None:
                 connection = await self._connected(until)
                 now = loop.time()
-            answer = connection.ask(self._encoded(request), min(until, now + pace.read_timeout))
+            answer = self._asked(connection, request, min(until, now + self._pace.read_timeout), now, attempts)
             try:
-                return await answer
-            finally:
-                if connection.is_idle:
-                    connection.idle_since = loop.time()
-                    self._idle.append(connection)
-                else:
-                    # Cancelled, too: the answer to this request must not be taken for the next one's.
-                    connection.abort()
-                    if answer.done() and not answer.cancelled():
-                        answer.exception()  # asyncio reports one that nobody looked at
+                found = await answer
+            except BaseException:
+                self._failed(connection, answer, now, attempts)
+                raise
+            connection.idle_since = then = loop.time()
+            self._patience.learn(then - now)
+            self._silent = 0
+            if connection.is_idle:
+                self._idle.append(connection)
+            return found
         finally:
             self._places.leave()
+
+    def _asked(
+        self, connection: Connection, request: SignedRequest, until: float, now: float, attempts: Attempts | None
+    ) -> "asyncio.Future[HttpAnswer]":
+        if attempts is None:
+            return connection.ask(self._encoded(request), until, until)
+        patience = attempts.patience = self._patience.after(attempts.made) if attempts.made else self._patience.seconds
+        return connection.ask(self._encoded(request), until, min(until, now + patience), attempts.may_end_early)
+
+    def _failed(
+        self, connection: Connection, answer: "asyncio.Future[HttpAnswer]", asked: float, attempts: Attempts | None
+    ) -> None:
+        """What an attempt that failed says about the other connections: those that were not heard since it began."""
+        # Cancelled, too: the answer to this request must not be taken for the next one's.
+        connection.abort()
+        error = answer.exception() if answer.done() and not answer.cancelled() else None
+        if error is None:
+            return
+        if attempts is not None:
+            attempts.trusted = asked
+        is_silent = isinstance(error, AttemptFailedError) and error.failure is LATE and not connection.is_heard
+        if is_silent and not connection.is_early:
+            self._silent += 1
+        if self._silent >= SILENT_IN_A_ROW or (connection.is_reset and connection.answers):
+            while self._idle and self._idle[0].idle_since <= asked:
+                self._idle.popleft().abort()
 
     def abandon(self) -> None:
         """See `Transport`."""
@@ -83,11 +117,13 @@ class ProtocolTransport:
             self._heads[scope.target] = scope, head
         return f"{head}{request.signature}\r\nContent-Length: {len(request.body)}\r\n\r\n".encode() + request.body
 
-    def _last_used(self, now: float) -> Connection | None:
+    def _last_used(self, now: float, attempts: Attempts | None) -> Connection | None:
         oldest = now - self._pace.idle_timeout
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.popleft().abort()
         while self._idle:
+            if attempts is not None and self._idle[-1].idle_since <= attempts.trusted:
+                break
             connection = self._idle.pop()
             if connection.is_quiet(now):
                 return connection
@@ -95,16 +131,16 @@ class ProtocolTransport:
         return None
 
     async def _connected(self, until: float) -> Connection:
-        endpoint, failure = self._endpoint, UNREACHABLE
+        while self._idle and len(self._idle) + self._places.taken > self._pace.connections:
+            self._idle.popleft().abort()
+        seconds = min(until - self._loop.time(), self._pace.connect_timeout)
         try:
-            async with asyncio.timeout_at(min(until, self._loop.time() + self._pace.connect_timeout)):
-                _, connection = await self._loop.create_connection(
-                    lambda: Connection(self._loop, self._all.discard), endpoint.host, endpoint.port, ssl=endpoint.tls
-                )
+            connection = await opened(self._endpoint, lambda: Connection(self._loop, self._all.discard), seconds)
         except ssl.SSLError as error:
             failure = failure_of_handshake(error)
-        except (OSError, UnicodeError):  # a time-out is an OSError, a name that is none in the DNS's form the other
-            pass
+        except (OSError, UnicodeError, RuntimeError):
+            # A time-out is an OSError; a name that is none in the DNS's form, and uvloop, have others.
+            failure = UNREACHABLE
         else:
             if connection.is_usable:
                 self._all.add(connection)
