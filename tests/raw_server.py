@@ -1,6 +1,7 @@
 """A server on loopback that answers what a script says, byte for byte; and certificates for it."""
 
 import asyncio
+import os
 import socket
 import ssl
 import struct
@@ -125,7 +126,9 @@ class RawServer:
     def hang_up(self) -> None:
         """Close all connections, from whatever thread."""
         for asked in self.asked:
-            asked.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            # By a socket of our own: uvloop's can't.
+            with socket.socket(fileno=os.dup(asked.writer.get_extra_info("socket").fileno())) as same:
+                same.shutdown(socket.SHUT_WR)
 
     async def end(self) -> None:
         """End what hangs, also what was accepted just now."""

@@ -603,22 +603,19 @@ async def test_an_odd_answer_is_asked_for_again(server: RawServer, caplog: pytes
         assert 5 == server.accepted - before
 
 
-async def test_odd_answers_in_a_row_are_left_to_the_sdk(
-    server: RawServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_odd_answers_in_a_row_are_left_to_the_sdk(server: RawServer, caplog: pytest.LogCaptureFixture) -> None:
     """For a while, within the same operation; then the fast path is tried again. A log line tells of each."""
-    monkeypatch.setattr(oddity, "A_WHILE", 0.3)
     server.script = chunked
     async with connection(endpoint_url=server.url) as over:
         with caplog.at_level(logging.INFO, "dynadb_async"):
             for _ in range(2):
                 assert json.loads(ITEM) == await call(over)
             assert [*["fast"] * 3, *["ordinary"] * 2] == ways(server)
-            await asyncio.sleep(0.3)
+            a_while_later(over)
             assert json.loads(ITEM) == await call(over)
             assert ["fast", "ordinary"] == ways(server)[5:]
             server.script = says(ITEM)
-            await asyncio.sleep(0.3)
+            a_while_later(over)
             await call(over)
             server.script = in_turn(chunked, chunked)
             assert json.loads(ITEM) == await call(over)
@@ -626,6 +623,14 @@ async def test_odd_answers_in_a_row_are_left_to_the_sdk(
         assert ["fast"] * 4 == ways(server)[7:]
         left, again = "GetItem: no answer in DynamoDB's form", "the fast path is tried again"
         assert [left, again, left, again] == told(caplog)
+
+
+def a_while_later(over: Connection) -> None:
+    """The time is over in which the fast path is left."""
+    wire = over.ways.all[0]
+    assert isinstance(wire, Wire)
+    assert wire._oddity._away_until is not None
+    wire._oddity._away_until -= oddity.A_WHILE
 
 
 async def test_an_odd_answer_without_a_retry_is_an_error(server: RawServer) -> None:
