@@ -31,7 +31,7 @@ from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.failures import AttemptFailedError, ConditionFailedError
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.session import SharedSession
-from dynadb_async.connection.ways import Ways
+from dynadb_async.connection.ways import Ways, store_of
 from dynadb_async.connection.wire import Wire, oddity
 from dynadb_async.item.layout import time_of_attribute
 from dynadb_async.values.attribute_json import encoded
@@ -58,7 +58,8 @@ async def connection(session: aioboto3.Session | None = None, **client: Any) -> 
 
 def connection_of(session: aioboto3.Session | None = None, **client: Any) -> Connection:
     """A connection that is to be closed."""
-    return Connection(Ways.of(SharedSession(session or AWS_SESSION), ClientConfig(**(PATIENCE | client))))
+    config = ClientConfig(**(PATIENCE | client))
+    return Connection(Ways.of(SharedSession(session or AWS_SESSION), config, store_of(config)))
 
 
 async def call(over: Connection, operation: str = "GetItem", **parameters: Any) -> dict[str, Any]:
