@@ -222,12 +222,22 @@ class AsyncDynamoDb(Generic[T]):
 
     async def delete(self, user_id: str) -> None:
         """Delete all that is stored about the user. A turn that was loaded before conflicts when it is saved."""
-        await self._running().delete(user_id)
+        live = self._running()
+        # The item goes last, so that what is interrupted can be found and repeated.
+        if live.beside is not None:
+            await live.beside.delete_all(user_id)
+        await live.delete(user_id)
 
     async def export(self, user_id: str) -> dict[str, Any]:
-        """Everything that is stored about the user, as Python values by attribute name; empty if there is nothing."""
-        item = await self._running().read(user_id) or {}
-        return self._layout.exported(item)
+        """
+        Everything that is stored about the user, as Python values by attribute name; empty if there is nothing.
+
+        Where conversations are configured, `conversations` has them by their ids: `messages`, `state` and the times.
+        """
+        live = self._running()
+        exported = self._layout.exported(await live.read(user_id) or {})
+        talks = {} if live.beside is None else await live.beside.exported(user_id)
+        return exported | ({"conversations": talks} if talks else {})
 
     def conversation(self, user_id: str, conversation_id: str) -> "Conversation":
         """
@@ -241,7 +251,8 @@ class AsyncDynamoDb(Generic[T]):
             UsageError: No conversations are configured.
             SerializationError: The conversation's id is none.
         """
-        from dynadb_async.conversations.conversation import Conversation, names_of  # noqa: PLC0415 - for who has them
+        from dynadb_async.conversations.conversation import Conversation  # noqa: PLC0415 - for who has them
+        from dynadb_async.conversations.layout import names_of  # noqa: PLC0415 - for who has them
 
         config = self._conversations_config()
         return Conversation(log=self._log, names=names_of(self._layout, config, user_id, conversation_id))

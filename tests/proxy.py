@@ -20,7 +20,7 @@ from attrs import define, evolve, field, frozen
 
 from tests.engines import Engine
 
-ITEM_OPERATIONS = ("GetItem", "UpdateItem", "DeleteItem")
+ITEM_OPERATIONS = ("GetItem", "UpdateItem", "DeleteItem", "Query", "TransactWriteItems", "BatchWriteItem")
 OPERATIONS = (*ITEM_OPERATIONS, "DescribeTable", "CreateTable", "DescribeTimeToLive", "UpdateTimeToLive")
 
 TRICKLE_PAUSE = 0.05
@@ -44,6 +44,7 @@ class Fault(Enum):
     EMPTY = "an empty 200"
     LIST = "`[]` with status 200"
     EXPIRED = "credentials expired"
+    CONFLICT = "another transaction holds the item"
     NOT_ACTIVE = "the table is still CREATING"
 
     @property
@@ -109,8 +110,8 @@ class Answer:
 def _canned(fault: Fault, request: Request, request_id: str) -> Answer:
     """The answer that *fault* gives by itself; to make things worse, an error's text quotes the request."""
 
-    def error(status: int, code: str) -> Answer:
-        said = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": request.body.decode()}
+    def error(status: int, code: str, **more: Any) -> Answer:
+        said = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": request.body.decode(), **more}
         return Answer(status, {"x-amzn-RequestId": request_id}, json.dumps(said).encode())
 
     match fault:
@@ -118,6 +119,10 @@ def _canned(fault: Fault, request: Request, request_id: str) -> Answer:
             return error(400, "ProvisionedThroughputExceededException")
         case Fault.THROTTLE:
             return error(400, "ThrottlingException")
+        case Fault.CONFLICT if request.operation == "TransactWriteItems":
+            return error(400, "TransactionCanceledException", CancellationReasons=[{"Code": "TransactionConflict"}])
+        case Fault.CONFLICT:
+            return error(400, "TransactionConflictException")
         case Fault.ERROR_500:
             return error(500, "InternalServerError")
         case Fault.ERROR_503:

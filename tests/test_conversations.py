@@ -361,3 +361,28 @@ async def test_without_conversations(engine: Engine) -> None:
     db = AsyncDynamoDb("users")
     with pytest.raises(UsageError, match="conversations=Conversations"):
         db.conversation("user-1", "talk")
+
+
+# All of a user
+
+
+async def test_delete_and_export_of_a_user(engine: Engine, db: Db) -> None:
+    """With all conversations, also of a user who has nothing else; nobody else's."""
+    async with db.turn("user-1") as turn:
+        turn.user.data["name"] = "Ada"
+    for user in ("user-1", "user-2"):
+        for name in ("a", "b/c"):
+            await db.conversation(user, name).append([user, name], state={"of": user})
+
+    exported = await db.export("user-2")
+    assert {"a", "b/c"} == exported["conversations"].keys()
+    assert (["user-2", "a"], {"of": "user-2"}) == tuple(
+        exported["conversations"]["a"][name] for name in ("messages", "state")
+    )
+    assert {"name": "Ada"} == (await db.export("user-1"))["user"]["data"]
+
+    await db.delete("user-1")
+    await db.delete("user-1")
+    assert {} == await db.export("user-1")
+    assert ["c/", "c/", "h/", "h/"] == await stored(engine, db)
+    assert exported == await db.export("user-2")

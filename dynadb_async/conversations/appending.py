@@ -16,7 +16,7 @@ from dynadb_async.conversations.writing import Writing, written
 from dynadb_async.errors import VersionConflictError
 from dynadb_async.item.layout import Item
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.15
 
 
 @frozen(kw_only=True)
@@ -67,18 +67,29 @@ class Appender:
                 return Appended(number=update.first, revision=writing.write)
             head = await self.head_after(names, head, current, refusals, until=until)
             refusals += 1
+            if head is not None and await self._is_stored(names, writing, update.head.number, head, until):
+                return Appended(number=update.first, revision=writing.write)
+
+    async def _is_stored(self, names: Names, writing: Writing, number: int, head: Head, until: float) -> bool:
+        """Whether an attempt whose answer got lost was made, and so many came after it that *head* forgot it."""
+        if number >= head.recent[-1].number:
+            return False
+        return await self.calls.write_of_entry(names, number, until=until) == writing.write
 
     async def head_for(self, names: Names, writing: Writing, expected: str | None, *, until: float) -> Head | None:
         """The head to begin with: as it is known, read if it is not, and read for sure where it settles the matter."""
-        remembered = self.heads.known(names)
-        if isinstance(remembered, Unknown):
-            known = await self.calls.head(names, until=until, is_consistent=False)
-        else:
-            known = remembered
+        known = await self.known(names, until=until)
         if not self._settles(writing, known, expected):
             return known
         head = await self.calls.head(names, until=until, is_consistent=True)
         return self._checked(known, head)
+
+    async def known(self, names: Names, *, until: float) -> Head | None:
+        """The head as this process knows it; if it is not the newest, the append is refused, and no more."""
+        known = self.heads.known(names)
+        if isinstance(known, Unknown):
+            return await self.calls.head(names, until=until, is_consistent=False)
+        return known
 
     def _settles(self, writing: Writing, head: Head | None, expected: str | None) -> bool:
         try:

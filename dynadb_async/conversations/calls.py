@@ -10,7 +10,7 @@ from dynadb_async.config import TableConfig
 from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.failures import CORRUPT, error_of
 from dynadb_async.connection.request import Request
-from dynadb_async.conversations.layout import NAME, Head, Names
+from dynadb_async.conversations.layout import NAME, WRITE, Head, Names
 from dynadb_async.conversations.writing import query_between
 from dynadb_async.errors import ThrottledError
 from dynadb_async.item.layout import Item
@@ -47,6 +47,13 @@ class Calls:
         answer = await self.connection.call(Request.of("GetItem", parameters), until=until)
         item = answer.members.get("Item")
         return None if item is None else Head.of(item)
+
+    async def write_of_entry(self, names: Names, number: int, *, until: float) -> str | None:
+        """The id of the write that made the entry with *number*; None if there is none."""
+        parameters = {"TableName": self.table.name, "Key": names.key(names.entry(number)), "ConsistentRead": True}
+        answer = await self.connection.call(Request.of("GetItem", parameters), until=until)
+        write: str | None = answer.members.get("Item", {}).get(WRITE, {}).get("S")
+        return write
 
     async def transact(self, members: Sequence[Any], *, until: float) -> None:
         """

@@ -104,7 +104,17 @@ def content_of(messages: Sequence[Any], serializer: ConversationSerializer | Non
     if not isinstance(messages, list | tuple):
         raise SerializationError(f"expected a list of messages, got {type(messages).__name__}", ("messages",))
     text = json_of(list(messages), ("messages",))
-    content = text if serializer is None else _serialized(list(messages), serializer)
+    return _checked(text if serializer is None else _serialized(list(messages), serializer))
+
+
+def stored_texts(texts: Sequence[str], serializer: ConversationSerializer | None) -> Content:
+    """The same of messages that are JSON already."""
+    if serializer is None:
+        return _checked(f"[{','.join(texts)}]")
+    return _checked(_serialized([value_of(text) for text in texts], serializer))
+
+
+def _checked(content: Content) -> Content:
     size = _size(content)
     if size > LARGEST_APPEND:
         raise ItemTooLargeError(f"{size} bytes in one append, over {LARGEST_APPEND}; append them one after another")

@@ -5,13 +5,11 @@ from typing import Any
 
 from attrs import field, frozen
 
-from dynadb_async.config import Conversations
 from dynadb_async.conversations.codec import json_of
 from dynadb_async.conversations.face import Appended, ConversationInfo, Page
-from dynadb_async.conversations.layout import LONGEST_APPEND_ID, Names, quoted
+from dynadb_async.conversations.layout import LONGEST_APPEND_ID, TURN_MARK, Names
 from dynadb_async.conversations.log import Log
 from dynadb_async.errors import SerializationError
-from dynadb_async.item import Layout
 
 
 @frozen(kw_only=True, eq=False)
@@ -109,24 +107,12 @@ class Conversation:
             await log.delete(self._names)
 
 
-def names_of(layout: Layout, config: Conversations, user_id: str, conversation_id: str) -> Names:
-    """
-    The keys of a conversation.
-
-    Raises:
-        InvalidUserIdError: The user's id is no text of 1 to 2048 bytes.
-        SerializationError: The conversation's id is none.
-    """
-    layout.key(user_id)
-    return Names(key_name=config.table.primary_key_column, user_id=user_id, id=quoted(conversation_id))
-
-
 def _checked_append_id(append_id: str | None) -> str | None:
     if append_id is None:
         return None
     problem = f"expected a text of 1 to {LONGEST_APPEND_ID} bytes, such as the platform's id of the message"
     try:
-        if 1 <= len(append_id.encode()) <= LONGEST_APPEND_ID:
+        if 1 <= len(append_id.encode()) <= LONGEST_APPEND_ID and not append_id.startswith(TURN_MARK):
             return append_id
     except (AttributeError, UnicodeEncodeError):
         pass

@@ -15,8 +15,9 @@ from typing import Any
 
 from attrs import frozen
 
+from dynadb_async.config import Conversations
 from dynadb_async.errors import MalformedItemError, SerializationError
-from dynadb_async.item.layout import Item, time_of_attribute
+from dynadb_async.item.layout import Item, Layout, time_of_attribute
 
 NAME = "name"
 HEADS, ENTRIES = "h/", "c/"
@@ -29,6 +30,8 @@ LONGEST_NAME = 1024
 LONGEST_ID = LONGEST_NAME - len(ENTRIES) - len("/") - DIGITS
 RECENT = 8
 LONGEST_APPEND_ID = 256
+# Begins the append ids that are made of turns.
+TURN_MARK = "\x1f"
 
 WRITE, SEQ, APPEND = "write", "seq", "append"
 EXPIRES_AT = "expiresAt"
@@ -184,6 +187,18 @@ class Names:
     def entry(self, number: int) -> str:
         """An entry's sort key."""
         return f"{ENTRIES}{self.id}/{number:0{DIGITS}}"
+
+
+def names_of(users: Layout, config: Conversations, user_id: str, conversation_id: str) -> Names:
+    """
+    The keys of a conversation.
+
+    Raises:
+        InvalidUserIdError: The user's id is no text of 1 to 2048 bytes.
+        SerializationError: The conversation's id is none.
+    """
+    users.key(user_id)
+    return Names(key_name=config.table.primary_key_column, user_id=user_id, id=quoted(conversation_id))
 
 
 def milliseconds(moment: datetime) -> int:

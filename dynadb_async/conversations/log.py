@@ -15,13 +15,16 @@ from dynadb_async.conversations.codec import content_of, parts_of, value_of
 from dynadb_async.conversations.face import Appended, ConversationInfo, Page
 from dynadb_async.conversations.heads import Heads
 from dynadb_async.conversations.layout import (
+    END_OF_ENTRIES,
     END_OF_HEADS,
+    ENTRIES,
     HEADS,
     LAST_NUMBER,
     NAME,
     Head,
     Names,
     id_of_head,
+    names_of,
     time_in,
 )
 from dynadb_async.conversations.pages import Pages, Place
@@ -29,6 +32,7 @@ from dynadb_async.conversations.reading import Group, Reader
 from dynadb_async.conversations.writing import EVERYTHING, Writing
 from dynadb_async.errors import RequestError, TableNotFoundError, VersionConflictError
 from dynadb_async.item import Layout
+from dynadb_async.item.layout import text_of_time
 from dynadb_async.running.live import Live
 from dynadb_async.running.table import Table
 
@@ -194,11 +198,29 @@ class Log:
         self.appender.heads.forget(names)
 
     async def delete_all(self, user_id: str) -> None:
-        """Everything of a user, entries first."""
+        """Everything of a user, entries first, in as many requests as that takes."""
         names = self._all_of(user_id)
-        while await self._delete_between(names, "c/", "c0") + await self._delete_between(names, FIRST_NAME, LAST_NAME):
-            pass
+        async with self.working("delete"):
+            while await self._delete_between(names, ENTRIES, END_OF_ENTRIES) + await self._delete_between(
+                names, FIRST_NAME, LAST_NAME
+            ):
+                pass
         self.appender.heads.forget_user(user_id)
+
+    async def exported(self, user_id: str) -> dict[str, Any]:
+        """All conversations of a user, by their ids, in as many requests as that takes."""
+        exported = {}
+        async with self.working("read"):
+            for info in await self.infos(user_id):
+                names = names_of(self.users, self.config, user_id, info.id)
+                page = await self.pages.page(names, None, None, until=None, is_consistent=True)
+                exported[info.id] = {
+                    "messages": page.messages,
+                    "state": info.state,
+                    "createdAt": info.created_at and text_of_time(info.created_at),
+                    "updatedAt": info.updated_at and text_of_time(info.updated_at),
+                }
+        return exported
 
     async def _delete_between(self, names: Names, first: str, last: str) -> int:
         """How many there were."""

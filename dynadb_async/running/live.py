@@ -69,6 +69,14 @@ class Beside(Protocol):
 
     table: Table
 
+    async def delete_all(self, user_id: str) -> None:
+        """Delete all of it that is the user's."""
+        ...
+
+    async def exported(self, user_id: str) -> dict[str, Any]:
+        """All of it that is the user's."""
+        ...
+
 
 @define(eq=False)
 class Live:
