@@ -2,13 +2,12 @@
 
 from copy import deepcopy
 from datetime import datetime
-from typing import Any, Generic, Self
+from typing import Any, Generic, Protocol, Self
 
-from attrs import define, evolve, field
-from attrs.setters import frozen
+from attrs import define, evolve, field, frozen, setters
 from typing_extensions import TypeVar
 
-from dynadb_async.errors import SerializationError
+from dynadb_async.errors import SerializationError, UsageError
 
 # Whatever the interpreter's own limit is: nobody's JSON is so deep but by intent.
 MOST_LEVELS = 254
@@ -28,7 +27,7 @@ class User(Generic[T]):
         is_new: Nothing was stored about this person.
     """
 
-    id: str = field(on_setattr=frozen)
+    id: str = field(on_setattr=setters.frozen)
     data: T
     is_new: bool
 
@@ -107,6 +106,62 @@ class History:
         return self.items[0] if self.items else None
 
 
+@frozen(kw_only=True)
+class Page:
+    """
+    Some messages of a conversation.
+
+    Attributes:
+        messages: Oldest first.
+        before: For `messages(before=...)`, to read on; None if there are no older ones.
+        number: Of the append that the oldest of them came with, for `replacing`; None if there are none.
+        revision: Names the conversation as it was, for `expected`; empty if there was none.
+    """
+
+    messages: list[Any] = field(repr=False)
+    before: str | None = field(default=None, repr=False)
+    number: int | None = None
+    revision: str = ""
+
+
+class TurnConversation(Protocol):
+    """A conversation as one turn has it: what is added is stored with the turn, or not at all."""
+
+    def add(self, *messages: Any) -> None:
+        """
+        Add messages, JSON values.
+
+        Raises:
+            SerializationError: One is no JSON value; says where.
+        """
+        ...
+
+    async def messages(self, limit: int | None = None) -> Page:
+        """The newest messages, oldest of them first, those added in this turn included."""
+        ...
+
+
+class BesideTurn(Protocol):
+    """What is stored with a turn, besides its user's item: the adapter's matter."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether there is anything."""
+        ...
+
+    def conversation(self, conversation_id: str) -> TurnConversation:
+        """See `Turn.conversation`."""
+        ...
+
+    async def commit(self, update: Any, *, until: float) -> None:
+        """Store it, and the item's *update*, or nothing of both."""
+        ...
+
+    def saved(self) -> None:
+        """It is stored."""
+        ...
+
+
 @define(kw_only=True, repr=False, eq=False)
 class Turn(Generic[T]):
     """
@@ -145,8 +200,22 @@ class Turn(Generic[T]):
     response: Any = None
     is_discarded: bool = field(default=False, init=False)
     is_forgotten: bool = field(default=False, init=False)
+    beside: BesideTurn | None = field(default=None, init=False)
     # What the adapter must know to save this turn; a matter of `item`, opaque here.
     loaded: Any = field(default=None, alias="loaded")
+
+    def conversation(self, conversation_id: str) -> TurnConversation:
+        """
+        A log of messages that this turn may add to: `turn.conversation("support").add(message)`.
+
+        Raises:
+            UsageError: No conversations are configured.
+            SerializationError: The conversation's id is none.
+        """
+        if self.beside is None:
+            msg = "this turn has no conversations; set conversations=Conversations(table) of DynamoDbConfig"
+            raise UsageError(msg)
+        return self.beside.conversation(conversation_id)
 
     def discard(self) -> None:
         """Save nothing of this turn."""

@@ -119,10 +119,10 @@ def _canned(fault: Fault, request: Request, request_id: str) -> Answer:
             return error(400, "ProvisionedThroughputExceededException")
         case Fault.THROTTLE:
             return error(400, "ThrottlingException")
-        case Fault.CONFLICT if request.operation == "TransactWriteItems":
-            return error(400, "TransactionCanceledException", CancellationReasons=[{"Code": "TransactionConflict"}])
         case Fault.CONFLICT:
-            return error(400, "TransactionConflictException")
+            is_one = request.operation != "TransactWriteItems"
+            code = "TransactionConflictException" if is_one else "TransactionCanceledException"
+            return error(400, code, CancellationReasons=[{"Code": "TransactionConflict"}])
         case Fault.ERROR_500:
             return error(500, "InternalServerError")
         case Fault.ERROR_503:

@@ -8,6 +8,7 @@ the new entry, on condition that the head is as it was known.
 
 from dynadb_async.conversations.codec import ConversationSerializer
 from dynadb_async.conversations.conversation import Conversation
-from dynadb_async.conversations.face import Appended, ConversationInfo, Page
+from dynadb_async.conversations.face import Appended, ConversationInfo
+from dynadb_async.turn import Page
 
 __all__ = ["Appended", "Conversation", "ConversationInfo", "ConversationSerializer", "Page"]

@@ -6,10 +6,11 @@ from typing import Any
 from attrs import field, frozen
 
 from dynadb_async.conversations.codec import json_of
-from dynadb_async.conversations.face import Appended, ConversationInfo, Page
+from dynadb_async.conversations.face import Appended, ConversationInfo
 from dynadb_async.conversations.layout import LONGEST_APPEND_ID, TURN_MARK, Names
 from dynadb_async.conversations.log import Log
 from dynadb_async.errors import SerializationError
+from dynadb_async.turn import Page
 
 
 @frozen(kw_only=True, eq=False)

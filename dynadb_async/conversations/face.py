@@ -23,24 +23,6 @@ class Appended:
 
 
 @frozen(kw_only=True)
-class Page:
-    """
-    Some messages of a conversation.
-
-    Attributes:
-        messages: Oldest first.
-        before: For `messages(before=...)`, to read on; None if there are no older ones.
-        number: Of the append that the oldest of them came with, for `replacing`; None if there are none.
-        revision: Names the conversation as it was, for `expected`; empty if there was none.
-    """
-
-    messages: list[Any] = field(repr=False)
-    before: str | None = field(default=None, repr=False)
-    number: int | None = None
-    revision: str = ""
-
-
-@frozen(kw_only=True)
 class ConversationInfo:
     """
     A conversation without its messages.

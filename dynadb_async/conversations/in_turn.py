@@ -8,12 +8,11 @@ from orjson import Fragment
 from dynadb_async.connection.failures import ConditionFailedError, TransactionRefusedError
 from dynadb_async.connection.request import Request
 from dynadb_async.conversations.codec import LARGEST_APPEND, json_of, parts_of, stored_texts, value_of
-from dynadb_async.conversations.face import Page
 from dynadb_async.conversations.layout import TURN_MARK, Head, Names, Recent, names_of
 from dynadb_async.conversations.log import Log
 from dynadb_async.conversations.writing import Writing, Written, written
 from dynadb_async.errors import ItemTooLargeError
-from dynadb_async.turn import Turn
+from dynadb_async.turn import Page, Turn
 
 
 @define(eq=False, repr=False)
@@ -49,7 +48,7 @@ class TurnConversation:
     async def messages(self, limit: int | None = None) -> Page:
         """The newest messages, oldest of them first, those added in this turn included."""
         async with self.log.working("read") as until:
-            if self.turn.is_resumed and not self._is_looked_up:
+            if self.turn.turn_id is not None and not self._is_looked_up:
                 self.see(await self.log.calls.head(self.names, until=until, is_consistent=True))
                 self._is_looked_up = True
             ours = [value_of(text) for text in self.pending()]
@@ -123,6 +122,11 @@ class TurnLog:
     def pending(self) -> list[TurnConversation]:
         """Those that have something to be stored."""
         return [conversation for conversation in self._by_names.values() if conversation.pending()]
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether anything is to be stored."""
+        return bool(self.pending())
 
     def saved(self) -> None:
         """Whatever was pending is stored, with the turn."""

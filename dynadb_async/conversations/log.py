@@ -12,7 +12,7 @@ from dynadb_async.config import Conversations
 from dynadb_async.conversations.appending import Appender
 from dynadb_async.conversations.calls import Calls
 from dynadb_async.conversations.codec import content_of, parts_of, value_of
-from dynadb_async.conversations.face import Appended, ConversationInfo, Page
+from dynadb_async.conversations.face import Appended, ConversationInfo
 from dynadb_async.conversations.heads import Heads
 from dynadb_async.conversations.layout import (
     END_OF_ENTRIES,
@@ -35,6 +35,7 @@ from dynadb_async.item import Layout
 from dynadb_async.item.layout import text_of_time
 from dynadb_async.running.live import Live
 from dynadb_async.running.table import Table
+from dynadb_async.turn import BesideTurn, Page, Turn
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
@@ -101,6 +102,12 @@ class Log:
             except TableNotFoundError:
                 self.table.vanished()
                 raise
+
+    def of_turn(self, turn: Turn[Any]) -> BesideTurn:
+        """The conversations of *turn*."""
+        from dynadb_async.conversations.in_turn import TurnLog  # noqa: PLC0415 - it is made of this room
+
+        return TurnLog(turn, self)
 
     async def append(
         self, names: Names, messages: Sequence[Any], *, expected: str | None, until: float, **wanted: Any

@@ -9,10 +9,10 @@ from attrs import define, field, frozen
 
 from dynadb_async.conversations.calls import Calls
 from dynadb_async.conversations.codec import ConversationSerializer
-from dynadb_async.conversations.face import Page
 from dynadb_async.conversations.layout import LAST_NUMBER, Names, number_of
 from dynadb_async.conversations.reading import Group, Reader
 from dynadb_async.errors import SerializationError
+from dynadb_async.turn import Page
 
 # Entries that one Query asks for beyond the messages that are wanted: some may hold none.
 SPARE = 2

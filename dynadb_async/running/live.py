@@ -27,7 +27,7 @@ from dynadb_async.running.saving import Save
 from dynadb_async.running.store import Store
 from dynadb_async.running.table import Table
 from dynadb_async.running.time_left import TimeLeft
-from dynadb_async.turn import Session, Turn
+from dynadb_async.turn import BesideTurn, Session, Turn
 
 
 @define(eq=False)
@@ -68,6 +68,10 @@ class Beside(Protocol):
     """What an adapter keeps besides the users' items."""
 
     table: Table
+
+    def of_turn(self, turn: Turn[Any]) -> BesideTurn:
+        """What *turn* stores of it."""
+        ...
 
     async def delete_all(self, user_id: str) -> None:
         """Delete all of it that is the user's."""
@@ -182,6 +186,8 @@ class Live:
                     await self._table_ready(left)
                 turn = await self.store.load(user_id, session, turn_id, until=left.until())
         self._note_duplicate(turn)
+        if self.beside is not None:
+            turn.beside = self.beside.of_turn(turn)
         return turn
 
     async def save(self, turn: Turn[Any], left: TimeLeft) -> None:
@@ -194,6 +200,8 @@ class Live:
             return
         try:
             if turn.is_forgotten:
+                if self.beside is not None:
+                    await self.beside.delete_all(turn.user.id)
                 await self._delete(turn.user.id, left)
                 return
             with self.under_way("save"):

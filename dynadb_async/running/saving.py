@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from attrs import define
 
 from dynadb_async import item as items
 from dynadb_async.connection.failures import ConditionFailedError
+from dynadb_async.connection.request import Request
 from dynadb_async.errors import DynaDbError, OutcomeUnknownError, RequestError, VersionConflictError
 from dynadb_async.item import Item, Layout, Loaded, Snapshot
 from dynadb_async.item.recent import Entry, write_of
@@ -75,7 +77,7 @@ class Save:
     async def _refused(self, attempt: Attempt) -> ConditionFailedError | None:
         """Why the attempt was refused; None if it was not."""
         try:
-            await self.store.connection.call(attempt.update.request, until=self.until)
+            await self._send(attempt.update.request)
         except ConditionFailedError as refused:
             return refused
         except BaseException as error:
@@ -83,6 +85,12 @@ class Save:
                 self.line.doubt()
             raise
         return None
+
+    def _send(self, update: Request) -> Awaitable[object]:
+        """The update, and in one transaction with it what the turn stores besides the item."""
+        if self.turn.beside is not None and self.turn.beside.is_pending:
+            return self.turn.beside.commit(update, until=self.until)
+        return self.store.connection.call(update, until=self.until)
 
     async def _look(self) -> None:
         """Read what is stored, before anything is built on a guess."""
@@ -128,7 +136,10 @@ class Save:
         is_behind = self.line.is_ahead_of(loaded)
         is_looked_at = is_behind or loaded.is_merged or self.layout.config.touch_every is not None
         ours = items.attributes_of_turn(self.layout, turn, history_entry, now, is_whole=is_looked_at)
-        if items.is_unchanged(self.layout, turn, ours, now) or (is_behind and self._is_caught_up(now)):
+        has_more = turn.beside is not None and turn.beside.is_pending
+        if not has_more and items.is_unchanged(self.layout, turn, ours, now):
+            return None
+        if is_behind and self._is_caught_up(now):
             return None
         # A second delivery after a checkpoint alone is no duplicate: the first may never have come to its end.
         turn_id = None if loaded.is_open else turn.turn_id
@@ -178,6 +189,8 @@ class Save:
         is_merged = current is not None or attempt.ours is not written
         loaded.saved(write_of(attempt.entry), attempt.ours, stored, is_merged=is_merged)
         self.line.told(stored, before=before, asked_at=asked_at)
+        if self.turn.beside is not None:
+            self.turn.beside.saved()
 
     def _is_duplicate(self, current: Item) -> bool:
         """Whether another delivery of the same turn was faster; *turn* then knows."""
