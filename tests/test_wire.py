@@ -9,7 +9,6 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -673,28 +672,6 @@ def refreshed_by(refresh: Callable[[], Any]) -> aioboto3.Session:
 
 
 WITHOUT_KEYS = dict.fromkeys(["aws_access_key_id", "aws_secret_access_key"])
-
-
-@pytest.mark.parametrize("path", PATHS)
-async def test_refreshed_credentials_sign_at_once(server: RawServer, path: Any) -> None:
-    """Each time that the provider has new ones, and with their own token."""
-    made: list[int] = []
-
-    async def refresh() -> dict[str, str]:
-        made.append(1)
-        # Within the time in which the SDK tries to refresh, and still has to use what it has.
-        expiry = datetime.now(UTC) + timedelta(minutes=12)
-        number = len(made)
-        return {"access_key": f"K{number}", "secret_key": "s", "token": f"t{number}", "expiry_time": expiry.isoformat()}
-
-    async with connection(refreshed_by(refresh), endpoint_url=server.url, fast_path=path, **WITHOUT_KEYS) as over:
-        for _ in range(3):
-            await call(over)
-
-    signed = [str(field(asked, "authorization")).partition("Credential=K")[2][0] for asked in server.asked]
-    assert [f"t{number}" for number in signed] == [field(asked, "x-amz-security-token") for asked in server.asked]
-    # The SDK asks for them twice before it signs.
-    assert (["2", "4", "6"] if path is False else ["1", "2", "3"]) == signed
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -91,9 +91,9 @@ class ClientConfig:
 
     region_name: str | None = field(default=None, validator=text())
     endpoint_url: str | None = field(default=None, validator=validation.url)
-    aws_access_key_id: str | None = field(default=None, repr=False, validator=text(is_secret=True))
-    aws_secret_access_key: str | None = field(default=None, repr=False, validator=text(is_secret=True))
-    aws_session_token: str | None = field(default=None, repr=False, validator=text(is_secret=True))
+    aws_access_key_id: str | None = field(default=None, repr=False, validator=validation.key)
+    aws_secret_access_key: str | None = field(default=None, repr=False, validator=validation.key)
+    aws_session_token: str | None = field(default=None, repr=False, validator=validation.key)
     use_ssl: bool | None = field(default=None, validator=validation.a_bool_or_none)
     verify: bool | str | None = field(default=None, validator=validation.ca_bundle)
     api_version: str | None = field(default=None, validator=text())

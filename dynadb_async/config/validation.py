@@ -42,6 +42,7 @@ NEEDED_BESIDE = {
 }
 # A path ends in a file's name.
 EMBEDDED = re.compile(r"memory:[\w.-]*|file:[^\0]*[^\0/]", re.DOTALL)
+WITHOUT_BLANKS = re.compile("[!-~]+")
 LONGEST_ATTRIBUTE_NAME = 255  # bytes: DynamoDB's limit
 LONGEST_SHOWN = 40
 LARGEST_SHOWN = 10**20
@@ -103,11 +104,9 @@ def an_int(at_least: int, *, or_none: bool = False, advice: str = "") -> Validat
     return expected(f"an int >= {at_least}" + " or None" * or_none + advice, holds)
 
 
-def text(*, is_secret: bool = False) -> Validator:
+def text() -> Validator:
     """A text with something in it, or None for what the standard AWS chain says."""
-    return expected(
-        "a str that is not empty, or None", lambda value: value is None or _is_text(value), is_secret=is_secret
-    )
+    return expected("a str that is not empty, or None", lambda value: value is None or _is_text(value))
 
 
 def one_of(*allowed: type | bool | None) -> Validator:
@@ -146,9 +145,10 @@ def _is_url(value: object) -> bool:
         return True
     try:
         parts = urlsplit(value if isinstance(value, str) else "")
-        return (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
-        )
+        # urlsplit itself would drop line breaks.
+        is_whole = isinstance(value, str) and value.isprintable() and " " not in value
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        return is_whole and is_web and "@" not in parts.netloc and parts.port != 0
     except ValueError:
         return False
 
@@ -177,6 +177,12 @@ attribute_name: Validator = expected("an attribute's name: a str of 1 to 255 byt
 url: Validator = expected(
     "a URL like http://localhost:8000, without user or password in it, memory:, memory:NAME, file:PATH or None",
     lambda value: value is None or _is_url(value),
+    is_secret=True,
+)
+# What goes into a header: a line break in it would begin another.
+key: Validator = expected(
+    "a str without blanks, line breaks and other characters that no key has, or None",
+    lambda value: value is None or (isinstance(value, str) and WITHOUT_BLANKS.fullmatch(value) is not None),
     is_secret=True,
 )
 ca_bundle: Validator = expected(
@@ -216,8 +222,16 @@ def client_options(made: object, attribute: "attrs.Attribute[Any]", value: Mappi
     """A rule: what botocore's Config takes besides the settings of the client."""
     _by_name(made, attribute, value)
     _refuse_ours(made, attribute.name, value, OWN_CLIENT_OPTIONS)
+    _check_user_agent(made, attribute.name, value)
     if value:
         _check_with_botocore(made, attribute.name, value)
+
+
+def _check_user_agent(made: object, setting: str, value: Mapping[str, Any]) -> None:
+    for name in ("user_agent", "user_agent_extra", "user_agent_appid"):
+        words = value.get(name)
+        if isinstance(words, str) and not (words.isascii() and words.isprintable()):
+            raise wrong(made, "expected a str of printable ASCII characters, without line breaks", setting, name)
 
 
 def _refuse_ours(made: object, setting: str, value: Mapping[str, Any], ours: Mapping[str, str]) -> None:

@@ -30,13 +30,23 @@ MEMBER_REFUSED = "ConditionalCheckFailed"
 TABLE_MISSING = "ResourceNotFoundException"
 ITEM_TOO_LARGE = "ItemTooLarge"
 
+# What the SDK would repeat by itself, in any of its modes.
 THROTTLED = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
     "TooManyRequestsException",
+    # Another request with this token, or another program's, is still under way.
+    "TransactionInProgressException",
     # Another program's transaction holds the item for a moment.
     "TransactionConflictException",
     # As the reasons of a refused transaction have them: nothing of it happened.
@@ -44,6 +54,15 @@ THROTTLED = {
     "ProvisionedThroughputExceeded",
     "ThrottlingError",
 }
+
+TOO_MANY_REQUESTS = 429
+
+# Another region changes the item at this moment: nothing happened here.
+CONFLICTS = {"ReplicatedWriteConflictException"}
+
+# The server did not get the request whole, or so it says.
+NOT_RECEIVED = {"RequestTimeout", "RequestTimeoutException"}
+REQUEST_TIMEOUT = 408
 
 ADVICE = {
     "AccessDeniedException": "the credentials lack a permission; the README lists what each call needs",
@@ -148,6 +167,12 @@ NO_CREDENTIALS = Failure(
     is_retryable=False,
     may_have_happened=False,
 )
+CREDENTIALS_LATE = Failure(
+    code="Timeout",
+    advice="the credentials did not come in time; they are still being fetched, so try again",
+    may_have_happened=False,
+    is_late=True,
+)
 
 
 def failure_of_handshake(error: BaseException | None) -> Failure:
@@ -168,9 +193,13 @@ def failure_of_answer(answer: Mapping[str, Any]) -> Failure:
         is_retryable=False,
         may_have_happened=False,
     )
-    if code in THROTTLED:
+    if code in THROTTLED or status == TOO_MANY_REQUESTS:
         advice = "DynamoDB asks to slow down; raise the table's capacity, use on-demand billing, or try later"
         return evolve(failure, advice=advice, is_retryable=True, is_throttled=True)
+    if code in CONFLICTS:
+        return evolve(failure, advice="another region changed the item at that moment", is_retryable=True)
+    if code in NOT_RECEIVED or status == REQUEST_TIMEOUT:
+        return evolve(failure, advice="DynamoDB did not get the request", is_retryable=True, may_have_happened=True)
     if status >= SERVER_FAULT:
         # Whoever has a fault is in no state to say what is, or is not, there.
         code = str(status) if code in (TABLE_MISSING, CONDITION_FAILED) else code

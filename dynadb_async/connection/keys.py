@@ -1,9 +1,16 @@
 """What requests are signed with."""
 
+import re
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import field, frozen
+
+# The server's words for keys whose time is over.
+EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
+
+# What goes into a header: a line break in it would begin another.
+WITHOUT_BLANKS = re.compile("[!-~]+")
 
 
 class Credentials(Protocol):
@@ -52,3 +59,23 @@ class RenewedKeys(Protocol):
             AttemptFailedError: There were none by *until*, on the event loop's clock.
         """
         ...
+
+    def renewed(self, refused: Credentials, until: float) -> Awaitable[bool]:
+        """
+        Whether there are others now than *refused*, which the server holds to be expired.
+
+        Raises:
+            AttemptFailedError: They could not be fetched by *until*, on the event loop's clock.
+        """
+        ...
+
+
+def flaw_of(keys: Credentials) -> str:
+    """What is wrong with *keys*, without showing any; empty if nothing is."""
+    parts: dict[str, Any] = {"access key": keys.access_key, "secret key": keys.secret_key, "session token": keys.token}
+    for name, part in parts.items():
+        if not part and name != "session token":
+            return f"the {name} is missing"
+        if part and not (isinstance(part, str) and WITHOUT_BLANKS.fullmatch(part)):
+            return f"the {name} holds a blank, a line break or another character that no {name} has"
+    return ""

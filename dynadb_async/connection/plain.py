@@ -17,7 +17,7 @@ from attrs import frozen
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.agent import USER_AGENT
 from dynadb_async.connection.harmless import HARMLESS
-from dynadb_async.connection.keys import Keys, RenewedKeys
+from dynadb_async.connection.keys import Keys, RenewedKeys, flaw_of
 
 # The regions of AWS's standard partition, as the SDK's own partitions.json has them.
 STANDARD_REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d{1,2}")
@@ -75,7 +75,7 @@ def plain_settings(config: ClientConfig, environ: Mapping[str, str]) -> Plain | 
     because = _not_plain_settings(config) or _not_plain_variable(environ) or _found_file(environ)
     if because:
         return NotPlain(because)
-    region = config.region_name or environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION")
+    region = config.region_name or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if region is None or not STANDARD_REGION.fullmatch(region):
         return NotPlain("no region of AWS's standard partition in the settings, AWS_REGION or AWS_DEFAULT_REGION")
     keys = _keys(config, environ)
@@ -118,9 +118,8 @@ def _keys(config: ClientConfig, environ: Mapping[str, str]) -> Keys | None:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         given = environ.get(names[0]), environ.get(names[1]), environ.get(names[2])
     key, secret, token = given
-    if key is None or secret is None or not all(part.isascii() and part.isprintable() for part in given if part):
-        return None
-    return Keys(key, secret, token)
+    keys = Keys(key or "", secret or "", token)
+    return None if flaw_of(keys) else keys
 
 
 def _endpoint(config: ClientConfig, environ: Mapping[str, str]) -> str | None:

@@ -37,10 +37,7 @@ class Shared(Generic[R]):
         Raises:
             UsageError: It was given up.
         """
-        task = self._task
-        if task is None:
-            task = self._task = asyncio.create_task(self._done(), name=self.name)
-            task.add_done_callback(self._ended)
+        task = self.begin()
         self._waiting += 1
         try:
             # Not `await task`: its cancellation is not our own.
@@ -50,6 +47,19 @@ class Shared(Generic[R]):
         if task.cancelled():
             raise UsageError(CLOSED)
         return task.result()
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has begun, and not ended."""
+        return self._task is not None
+
+    def begin(self) -> asyncio.Task[R]:
+        """Let it begin, unless it is under way; nobody has to wait for it."""
+        task = self._task
+        if task is None:
+            task = self._task = asyncio.create_task(self._done(), name=self.name)
+            task.add_done_callback(self._ended)
+        return task
 
     async def close(self) -> None:
         """Give up what is under way, unless somebody still waits for it."""

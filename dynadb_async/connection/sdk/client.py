@@ -10,6 +10,7 @@ from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.failures import NOT_BEGUN, AttemptFailedError
 from dynadb_async.connection.operations import OPERATIONS
+from dynadb_async.connection.pause import Pause
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.instrumented import Onlooker
 from dynadb_async.connection.sdk.session import SharedSession
@@ -38,6 +39,7 @@ class SharedClient:
     _is_untouched: Callable[[], bool] = field(factory=lambda: Onlooker().is_untouched, init=False)
     _is_closed: bool = field(default=False, init=False)
     _opening: "Shared[OpenClient]" = field(init=False)
+    _pause: Pause = field(factory=Pause, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Nothing is opened yet."""
@@ -56,8 +58,14 @@ class SharedClient:
 
     async def _open(self) -> "OpenClient":
         # To import the SDK and to read its models takes half a second.
-        session, kind = await asyncio.to_thread(_loaded, self.session)
-        client = await kind.open(session, self.config)
+        clock = asyncio.get_running_loop().time
+        self._pause.check(clock())
+        try:
+            session, kind = await asyncio.to_thread(_loaded, self.session)
+            client = await kind.open(session, self.config)
+        except AttemptFailedError as error:
+            self._pause.failed(error.failure, clock())
+            raise
         if self._is_closed:
             await client.close()
             raise UsageError(CLOSED)
@@ -102,11 +110,11 @@ class SharedClient:
 
 
 def _loaded(shared: SharedSession) -> "tuple[aioboto3.Session, type[OpenClient]]":
-    from dynadb_async.connection.sdk.failures import translated  # noqa: PLC0415 - here and not before
-    from dynadb_async.connection.sdk.models import read_models  # noqa: PLC0415
+    from dynadb_async.connection.sdk.models import read_models  # noqa: PLC0415 - here and not before
     from dynadb_async.connection.sdk.open_client import OpenClient  # noqa: PLC0415
+    from dynadb_async.connection.sdk.opening import opening  # noqa: PLC0415
 
-    with translated():
+    with opening():
         session = shared.session()
         read_models(session)
     return session, OpenClient

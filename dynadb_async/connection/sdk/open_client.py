@@ -1,20 +1,16 @@
-"""The ordinary aioboto3 client: its settings, its opening, its answers and its end."""
+"""The ordinary aioboto3 client that is open: its answers and its end."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import Any, Self
 
 import aioboto3
-import aiobotocore
-from aiobotocore.credentials import AioCredentials
 from attrs import field, frozen
-from botocore.exceptions import NoRegionError
 
 from dynadb_async.config import ClientConfig
-from dynadb_async.connection.agent import USER_AGENT
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.failures import BROKEN_OFF, CORRUPT, LATE, AttemptFailedError, Failure
+from dynadb_async.connection.keys import EXPIRED, Keys
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.places import SILENT_IN_A_ROW, Places
 from dynadb_async.connection.plain import Plain
@@ -22,13 +18,10 @@ from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.abandoned import abandon_sessions, drop_idle
 from dynadb_async.connection.sdk.answers import check_sdk_answer, is_ours
 from dynadb_async.connection.sdk.failures import translated
-from dynadb_async.connection.sdk.http_session import check_http_session, checking_config
+from dynadb_async.connection.sdk.keys import SdkKeys
+from dynadb_async.connection.sdk.opening import entered
 from dynadb_async.connection.sdk.plain_client import Watch, plain_of
 from dynadb_async.connection.shape import check_key
-from dynadb_async.errors import ConfigError
-
-SDK_USER_AGENT = f"{USER_AGENT} aiobotocore/{aiobotocore.__version__}"
-LOCAL_SERVER = "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one"
 
 
 @frozen(eq=False)
@@ -39,12 +32,12 @@ class OpenClient:
     Attributes:
         config: Its settings.
         sdk: The client itself.
-        credentials: The SDK's own object, which may renew itself.
+        keys: What requests are signed with.
     """
 
     config: ClientConfig
     sdk: Any
-    credentials: Any
+    keys: Keys | SdkKeys
     _context: Any
     _places: Places
     _silent: list[Failure] = field(factory=list, init=False)
@@ -55,21 +48,12 @@ class OpenClient:
         Make one.
 
         Raises:
-            ConfigError: There is no region, or there are no credentials.
-            AttemptFailedError: The SDK refused.
+            ConfigError: There is no region, there are no credentials, or another setting can't be used.
+            AttemptFailedError: Whoever gives the credentials failed.
         """
-        with translated():
-            settings = _settings(session, config)
-            context: Any = session.client("dynamodb", **settings)
-            client = await _entered(context)
-            try:
-                check_http_session(client, settings["config"])
-                credentials = await _credentials(session, config)
-            except BaseException:
-                await context.__aexit__(None, None, None)
-                raise
+        context, client, keys = await entered(session, config)
         client.meta.events.register("before-parse.dynamodb", check_sdk_answer)
-        return cls(config, client, credentials, context, Places(config.max_pool_connections))
+        return cls(config, client, keys, context, Places(config.max_pool_connections))
 
     async def call(self, request: Request, until: float) -> Answer:
         """See `Way`."""
@@ -77,7 +61,7 @@ class OpenClient:
             # The SDK's own queue comes after all its work for a request, which then is often in vain.
             await self._places.take(until, is_write=not OPERATIONS[request.operation].is_read)
         try:
-            answer = await self._answered(request, until)
+            answer = await self._signed(request, until)
         except AttemptFailedError as error:
             self._doubted(error.failure)
             raise
@@ -85,6 +69,18 @@ class OpenClient:
             self._places.leave()
         self._silent[:] = []
         return answer
+
+    async def _signed(self, request: Request, until: float) -> Answer:
+        keys = self.keys
+        if isinstance(keys, Keys):
+            return await self._answered(request, until)
+        signed_with = await keys.now(until)
+        try:
+            return await self._answered(request, until)
+        except AttemptFailedError as error:
+            if error.failure.code not in EXPIRED or not await keys.renewed(signed_with, until):
+                raise
+        return await self._answered(request, until)
 
     async def _answered(self, request: Request, until: float) -> Answer:
         limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout
@@ -115,7 +111,7 @@ class OpenClient:
 
     def plain(self) -> Plain | None:
         """What the wire has to know to answer in its place; None if only the client itself can."""
-        return plain_of(self.sdk, self.credentials)
+        return plain_of(self.sdk, self.keys)
 
     def watch(self) -> Callable[[], bool]:
         """Whether the wire may answer in its place still; to be asked before each operation."""
@@ -123,52 +119,10 @@ class OpenClient:
 
     async def close(self) -> None:
         """Close all connections."""
+        if isinstance(self.keys, SdkKeys):
+            await self.keys.close()
         await self._context.__aexit__(None, None, None)
 
     def abandon(self) -> None:
         """Let go of the sockets: their event loop was closed."""
         abandon_sessions(self.sdk)
-
-
-async def _entered(context: Any) -> Any:
-    try:
-        return await context.__aenter__()
-    except NoRegionError:
-        msg = f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}"
-        raise ConfigError(msg) from None
-
-
-async def _credentials(session: Any, config: ClientConfig) -> Any:
-    # *session* is typed as boto3's own, whose method is no coroutine.
-    if config.aws_access_key_id is not None:
-        return AioCredentials(config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token)
-    credentials = await session.get_credentials()
-    if credentials is None:
-        msg = (
-            "no credentials; set client.aws_access_key_id and client.aws_secret_access_key, the variables "
-            f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role; {LOCAL_SERVER}"
-        )
-        raise ConfigError(msg)
-    return credentials
-
-
-def _settings(session: aioboto3.Session, config: ClientConfig) -> dict[str, Any]:
-    names = ("region_name", "endpoint_url", "use_ssl", "verify", "api_version")
-    secrets = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-    given = {name: getattr(config, name) for name in names + secrets if getattr(config, name) is not None}
-    options: dict[str, Any] = {
-        "connect_timeout": config.connect_timeout,
-        "read_timeout": config.read_timeout,
-        "max_pool_connections": config.max_pool_connections,
-        # One attempt: the SDK's own retries know nothing of the time that is left.
-        "retries": {"mode": "legacy", "total_max_attempts": 1},
-        # What it would find has been refused with a clearer message, or is ours; its texts hold values.
-        "parameter_validation": False,
-        # Its own is put together anew for each request, at a tenth of the request's cost.
-        "user_agent": SDK_USER_AGENT,
-    }
-    # The SDK reads AWS_DEFAULT_REGION only; its siblings in other languages, and Lambda, set this one.
-    if "region_name" not in given and session.region_name is None and "AWS_REGION" in os.environ:
-        given["region_name"] = os.environ["AWS_REGION"]
-    default = session._session.get_default_client_config()  # noqa: SLF001 - no public way leads there
-    return {**given, "config": checking_config(options | dict(config.options), default)}

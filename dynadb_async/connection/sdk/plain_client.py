@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 from aiobotocore.client import AioBaseClient
 from botocore.utils import get_environ_proxies
 
+from dynadb_async.connection.keys import Keys, RenewedKeys
 from dynadb_async.connection.operations import ON_THE_WIRE, OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.sdk.http_session import CheckedHttpSession
 from dynadb_async.connection.sdk.instrumented import EVENTS, is_known, is_the_sdks
-from dynadb_async.connection.sdk.keys import keys_of
 
 MAKE_API_CALL: Any = AioBaseClient._make_api_call  # noqa: SLF001
 IS_THE_SDKS = is_the_sdks(MAKE_API_CALL)
@@ -30,7 +30,7 @@ FOLLOWED_BY_THE_SDK_ONLY = (
 )
 
 
-def plain_of(client: Any, credentials: Any) -> Plain | None:
+def plain_of(client: Any, keys: Keys | RenewedKeys) -> Plain | None:
     """What the wire has to know to answer in *client*'s place; None if only that can."""
     try:
         if not is_plain_client(client):
@@ -40,7 +40,7 @@ def plain_of(client: Any, credentials: Any) -> Plain | None:
         # A release of the SDK that keeps its settings elsewhere.
         return None
     meta = client.meta
-    return Plain(meta.region_name, meta.endpoint_url, verify, keys_of(credentials), meta.config.user_agent)
+    return Plain(meta.region_name, meta.endpoint_url, verify, keys, meta.config.user_agent)
 
 
 def is_plain_client(client: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Protocol
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer, answer_of
 from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
-from dynadb_async.connection.keys import Keys, RenewedKeys
+from dynadb_async.connection.keys import EXPIRED, Credentials, Keys, RenewedKeys
 from dynadb_async.connection.operations import ON_THE_WIRE, OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
@@ -22,6 +22,15 @@ from dynadb_async.connection.wire.oddity import Oddity
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
 from dynadb_async.connection.wire.signature import Signer
 
+# What is said of a wrong clock; some of it, of wrong keys too.
+SKEWED = {
+    "AuthFailure",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestInTheFuture",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+}
 TARGETS = {name: f"DynamoDB_20120810.{name}" for name in ON_THE_WIRE}
 READS = {name for name in ON_THE_WIRE if OPERATIONS[name].is_read}
 
@@ -58,9 +67,14 @@ class Wire:
         """Whether *operation* can go this way now; else it is the ordinary client's."""
         return operation in TARGETS and self._oddity.is_understood() and self._watch.is_untouched()
 
-    async def call(self, request: Request, until: float) -> Answer:
+    async def call(self, request: Request, until: float, *, is_repeated: bool = False) -> Answer:
         """
         DynamoDB's answer.
+
+        Args:
+            request: The request.
+            until: The end of the attempt's time, on the event loop's clock.
+            is_repeated: It was refused for its signature, and is signed otherwise now.
 
         Raises:
             AttemptFailedError: There was none, or it was an error.
@@ -79,14 +93,24 @@ class Wire:
             if odd.is_first:
                 self._oddity.saw(operation)
         except AttemptFailedError as error:
-            if error.failure is not CORRUPT:
+            code = error.failure.code
+            if error.failure is CORRUPT:
+                if answer is not None:
+                    answer.distrust()
+            elif answer is None or is_repeated or not await self._signs_otherwise(code, credentials, answer, until):
                 raise
-            if answer is not None:
-                answer.distrust()
+            else:
+                return await self.call(request, until, is_repeated=True)
         if attempts is not None:
             # On a new connection.
             attempts.trusted = math.inf
         raise AttemptFailedError(CORRUPT)
+
+    async def _signs_otherwise(self, code: str, refused: Credentials, answer: HttpAnswer, until: float) -> bool:
+        """Whether a request that was refused with *code* is worth signing anew, by other keys or another clock."""
+        if code in EXPIRED:
+            return not isinstance(self._keys, Keys) and await self._keys.renewed(refused, until)
+        return code in SKEWED and self._signer.learn(answer.date)
 
     def abandon(self) -> None:
         """Let go of the connections of an event loop that was closed first."""

@@ -21,6 +21,7 @@ class HttpAnswer:
         checksum: The server's CRC32 of the body, in decimal, where it sends one.
         request_id: The server's handle for the request, where it sends one.
         body: As it came.
+        date: What time it is, as an answer says it that is no success.
         distrust: Closes its connection: what comes next on it may not belong to the next request.
     """
 
@@ -28,6 +29,7 @@ class HttpAnswer:
     checksum: str | None
     request_id: str
     body: bytes = field(repr=False)
+    date: str = field(default="", eq=False)
     distrust: Callable[[], object] = field(default=object, eq=False, repr=False)
 
 

@@ -24,6 +24,9 @@ FORM = re.compile(
     re.VERBOSE,
 )
 
+DATE = re.compile(rb"\r\ndate:[ \t]*+([^\r\n\x00]*+)", re.IGNORECASE)
+OK = 200
+
 BLANKS = b" \t"
 # 400 KB of the shortest values are several times that in JSON.
 LARGEST_BODY = 16 * 1024 * 1024
@@ -39,9 +42,10 @@ class Head:
         keeps: Whether the connection may be used again.
         checksum: The CRC32 that the server states, if it does.
         request_id: The server's handle, or empty.
+        date: What time it is, where that matters: on an answer that is no success. Or empty.
     """
 
-    __slots__ = ("checksum", "keeps", "length", "request_id", "status")
+    __slots__ = ("checksum", "date", "keeps", "length", "request_id", "status")
 
     def __init__(self, raw: bytes | bytearray, end: int) -> None:
         form = FORM.fullmatch(raw, 0, end)
@@ -55,3 +59,5 @@ class Head:
         self.keeps: bool = connection in (None, b"keep-alive") or connection.strip(BLANKS).lower() == b"keep-alive"
         self.checksum: str | None = None if checksum is None else checksum.strip(BLANKS).decode("latin-1")
         self.request_id: str = (request_id or b"").strip(BLANKS).decode("latin-1")
+        date = DATE.search(raw, 0, end) if self.status != OK else None
+        self.date: str = "" if date is None else date[1].decode("latin-1")

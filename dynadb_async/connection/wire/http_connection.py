@@ -212,7 +212,7 @@ class Connection(asyncio.BufferedProtocol):
         if is_copy:
             answer.set_exception(AttemptFailedError(CORRUPT))
         else:
-            answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body, self.abort))
+            answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body, head.date, self.abort))
 
     def _unsent(self) -> int:
         if self._transport is None:

@@ -16,6 +16,9 @@ from dynadb_async.connection.keys import Credentials
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
+# Seconds. AWS takes a signature for some minutes; a clock that is so little wrong is not why it was refused.
+WITHIN_REASON = 60
+
 CONTENT_TYPE = "application/x-amz-json-1.0"
 
 
@@ -73,10 +76,25 @@ class Signer:
         self._scopes: dict[str, tuple[tuple[int, str, str, str | None], Scope]] = {}
         self._key = b""
         self._key_of: tuple[str, str] = ("", "")
+        # Seconds by which the server's clock is ahead of this machine's.
+        self._ahead = 0.0
+
+    def learn(self, date: str) -> bool:
+        """Sign by the server's clock from now on, whose *date* is an HTTP header's; False if it says nothing new."""
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and few need it
+
+        try:
+            ahead = parsedate_to_datetime(date).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return False
+        is_new = abs(ahead - self._ahead) > WITHIN_REASON
+        if is_new:
+            self._ahead = ahead
+        return is_new
 
     def signed(self, credentials: Credentials, target: str, body: bytes, now: float | None = None) -> SignedRequest:
         """The request that asks for *target* with *body*, signed for the time *now* in seconds since the epoch."""
-        second = int(time.time() if now is None else now)
+        second = int(time.time() + self._ahead if now is None else now)
         signed_for = (second, credentials.access_key, credentials.secret_key, credentials.token)
         latest = self._scopes.get(target)
         if latest is not None and latest[0] == signed_for:
