@@ -30,6 +30,9 @@ ONE_DAY = timedelta(days=1)
 
 CONTROL_PLANE = {"DescribeTable", "CreateTable", "DescribeTimeToLive", "UpdateTimeToLive"}
 
+# They look at what was sent, or at what only servers tell of a table.
+ON_SERVERS = pytest.mark.parametrize("engine", ["moto", "dynamodb-local", "dynalite"], indirect=True)
+
 
 @pytest.fixture
 def session() -> RecordingSession:
@@ -133,6 +136,7 @@ async def test_two_processes_race_for_the_ttl(ttl_engine: Engine, table_name: st
         assert (await ttl_of(client, table_name))["AttributeName"] == "expiresAt"
 
 
+@ON_SERVERS
 async def test_adapters_race_for_the_creation(engine: Engine, table_name: str) -> None:
     """ResourceInUseException means that somebody else was faster: no error."""
     sessions = [RecordingSession() for _ in range(5)]
@@ -196,6 +200,7 @@ async def test_a_caller_with_too_little_time(slow_dynalite: Engine, session: Rec
     assert session.count("CreateTable") == 1
 
 
+@ON_SERVERS
 async def test_another_key_schema(engine: Engine, client: Any, session: RecordingSession, table_name: str) -> None:
     """An error that shows both schemas reaches all who wait; once the table is mended, the next caller succeeds."""
     key = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}]
@@ -273,6 +278,7 @@ async def test_without_leave_to_create(engine: Engine, client: Any, session: Rec
     assert CONTROL_PLANE.isdisjoint(name for name, _ in session.sent)
 
 
+@ON_SERVERS
 async def test_a_table_that_vanishes(engine: Engine, client: Any, session: RecordingSession, table_name: str) -> None:
     """The turn that finds it gone fails, and the next one creates it again."""
     async with adapter_on(engine, table_name, session=session) as db:
@@ -311,6 +317,7 @@ async def test_a_creation_that_is_refused(dynamodb_local: Engine, session: Recor
     await db.close()
 
 
+@ON_SERVERS
 async def test_provisioned_billing(engine: Engine, client: Any, session: RecordingSession, table_name: str) -> None:
     """The table has the capacity that was asked for."""
     billing = Provisioned(read_capacity_units=3, write_capacity_units=4)
@@ -320,6 +327,7 @@ async def test_provisioned_billing(engine: Engine, client: Any, session: Recordi
     assert (throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"]) == (3, 4)
 
 
+@ON_SERVERS
 async def test_on_demand_billing(engine: Engine, client: Any, session: RecordingSession, table_name: str) -> None:
     """AWS refuses a capacity with on-demand billing, so none is sent."""
     async with adapter_on(engine, TableConfig(table_name, billing=OnDemand()), session=session):
