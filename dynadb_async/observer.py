@@ -11,12 +11,18 @@ class Observer(Protocol):
     It is called in the event loop, in the midst of the work, so it should be quick, and must not raise.
     """
 
-    def doing(self, name: str) -> AbstractContextManager[None]:
+    def doing(self, name: str) -> AbstractContextManager["Observer | None"]:
         """
         Be entered while something is under way; what it raises is its outcome.
 
+        A turn has the app's own code in it, and may be left by another task than the one that entered it, or late:
+        nothing that belongs to the running task should be held from its beginning to its end.
+
         Args:
             name: `turn`, and within it `load` and `save`; also `delete` and `read`.
+
+        Returns:
+            A context manager. Who hears of what is done within is what it gives on entering; None: the same observer.
         """
         ...
 

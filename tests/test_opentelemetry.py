@@ -1,11 +1,15 @@
 """What is traced and counted, and what is not."""
 
+import asyncio
+import gc
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.instrumentation.botocore import AiobotocoreInstrumentor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -19,6 +23,7 @@ from tests.engines import Engine
 from tests.proxy import Fault, FaultProxy, script
 from tests.tables import Table, new_table
 
+DONE = ("load", "save")
 SECRET = "a person's own words"
 
 
@@ -81,14 +86,159 @@ async def visit(db: AsyncDynamoDb[Any], user_id: str, **options: Any) -> None:
 
 
 async def test_load_and_save_are_spans_within_the_turn(table: Table, table_name: str, telemetry: Telemetry) -> None:
-    """And the handler's own spans are, too."""
+    """A checkpoint too; the turn is within what is around it, and so are the handler's own spans."""
     tracer = telemetry.tracer_provider.get_tracer("app")
-    async with telemetry.observed(table.adapter()) as db, db.turn(table_name):
-        with tracer.start_as_current_span("handler"):
-            pass
+    async with telemetry.observed(table.adapter()) as db:
+        with tracer.start_as_current_span("request"):
+            async with db.turn(table_name) as turn:
+                with tracer.start_as_current_span("handler"):
+                    await db.save(turn)
 
-    turn = "dynadb.turn"
-    assert telemetry.parents() == [("dynadb.load", turn), ("handler", turn), ("dynadb.save", turn), (turn, None)]
+    assert telemetry.parents() == [
+        ("dynadb.load", "dynadb.turn"),
+        ("dynadb.save", "dynadb.turn"),
+        ("handler", "request"),
+        ("dynadb.save", "dynadb.turn"),
+        ("dynadb.turn", "request"),
+        ("request", None),
+    ]
+
+
+async def test_two_turns_at_once_have_their_own(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """A turn inside another user's turn, ended in whichever order: each load and save is its own turn's."""
+    async with telemetry.observed(table.adapter()) as db:
+        first, second = db.turn(f"{table_name}-1"), db.turn(f"{table_name}-2")
+        for turn in (first, second):
+            await turn.__aenter__()
+        for turn in (first, second):
+            await turn.__aexit__(None, None, None)
+
+    assert (
+        telemetry.parents()
+        == [("dynadb.load", "dynadb.turn")] * 2
+        + [
+            ("dynadb.save", "dynadb.turn"),
+            ("dynadb.turn", None),
+        ]
+        * 2
+    )
+    loads, saves = ([span.parent for span in telemetry.spans() if span.name == f"dynadb.{step}"] for step in DONE)
+    assert loads == saves
+    assert len({parent.span_id for parent in loads if parent}) == 2
+
+
+async def streamed(db: AsyncDynamoDb[Any], user_id: str) -> AsyncIterator[str]:
+    """A reply that is sent piece by piece, within its turn, as on the page about webhooks."""
+    async with db.turn(user_id) as turn:
+        for piece in ("Hello", "again"):
+            turn.output = piece
+            yield piece
+
+
+async def left_early(db: AsyncDynamoDb[Any], user_id: str) -> None:
+    """Whoever listens leaves in the midst; the generator ends when it is collected, in a task of the event loop's."""
+    pieces = streamed(db, user_id)
+    async for _ in pieces:
+        break
+    del pieces
+    gc.collect()
+
+
+async def closed_early(db: AsyncDynamoDb[Any], user_id: str) -> None:
+    """Whoever listens leaves, and another task closes the generator."""
+    pieces = streamed(db, user_id)
+    await anext(pieces)
+    await asyncio.create_task(pieces.aclose())  # type: ignore[attr-defined]
+
+
+async def ended_by_another_task(db: AsyncDynamoDb[Any], user_id: str) -> None:
+    """Each piece is asked for by a task of its own, as frameworks do."""
+    pieces = streamed(db, user_id)
+    while await asyncio.create_task(anext(pieces, "")):  # type: ignore[arg-type]
+        pass
+
+
+async def ended_by_hand(db: AsyncDynamoDb[Any], user_id: str) -> None:
+    """A turn that one task began and another one ends."""
+    turn = db.turn(user_id)
+    await turn.__aenter__()
+    await asyncio.create_task(turn.__aexit__(None, None, None))  # type: ignore[arg-type]
+
+
+async def left_with_the_loop(db: AsyncDynamoDb[Any], user_id: str) -> None:
+    """A task that nobody waits for is cancelled in the midst of a load."""
+    task = asyncio.create_task(visit(db, user_id))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("end", [left_early, closed_early, ended_by_another_task, ended_by_hand, left_with_the_loop])
+async def test_a_turn_may_end_anywhere(
+    end: Callable[..., Awaitable[None]],
+    table: Table,
+    table_name: str,
+    telemetry: Telemetry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nothing is logged, no span that has ended is current for what comes next, and each turn's span ends."""
+    tracer = telemetry.tracer_provider.get_tracer("app")
+    async with telemetry.observed(table.adapter()) as db:
+        with tracer.start_as_current_span("request") as request:
+            await end(db, table_name)
+            assert trace.get_current_span() is request
+            await asyncio.sleep(0.05)
+            assert trace.get_current_span() is request
+
+    assert not trace.get_current_span().get_span_context().is_valid
+    assert [record.message for record in caplog.records if record.name.startswith("opentelemetry")] == []
+    parents = telemetry.parents()
+    assert ("dynadb.turn", "request") in parents
+    assert {around for name, around in parents if name in ("dynadb.load", "dynadb.save")} <= {"dynadb.turn"}
+
+
+async def test_a_duplicate_is_marked_on_its_turn(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """And not on the app's own span around it."""
+    tracer = telemetry.tracer_provider.get_tracer("app")
+    async with telemetry.observed(table.adapter()) as db:
+        await visit(db, table_name, turn_id="t-1")
+        with tracer.start_as_current_span("request"):
+            await visit(db, table_name, turn_id="t-1")
+
+    marked = [span.name for span in telemetry.spans() if (span.attributes or {}).get("dynadb.is_duplicate")]
+    assert marked == ["dynadb.turn"]
+
+
+async def test_an_observer_of_ones_own_may_give_another_one(table: Table, table_name: str) -> None:
+    """What `doing("turn")` gives hears of what is done within; one that gives nothing hears of it itself."""
+    heard: list[str] = []
+
+    class Ears:
+        def __init__(self, name: str = "", inner: "Ears | None" = None) -> None:
+            self.name, self.inner = name, inner
+
+        @contextmanager
+        def doing(self, name: str) -> Iterator["Ears | None"]:
+            heard.append(self.name + name)
+            yield self.inner
+
+        def attempted(self, operation: str, code: str, capacity_units: float) -> None:
+            """Not listened to here."""
+
+        def duplicate(self) -> None:
+            heard.append(f"{self.name}duplicate")
+
+    for observer in (Ears(), Ears(inner=Ears("inner "))):
+        db = table.adapter()
+        db.observer = observer
+        async with db:
+            await visit(db, table_name, turn_id="t-1")
+            await visit(db, table_name, turn_id="t-1")
+
+    assert heard == [
+        *("turn", "load", "save", "turn", "load", "duplicate"),
+        *("turn", "inner load", "inner duplicate", "turn", "inner load", "inner duplicate"),
+    ]
 
 
 async def test_durations_requests_and_costs_are_measured(table: Table, table_name: str, telemetry: Telemetry) -> None:

@@ -22,6 +22,7 @@ from dynadb_async.item.layout import (
 )
 from dynadb_async.item.recent import entry_of_turn, recent_turns, stored_response
 from dynadb_async.item.snapshot import Snapshot
+from dynadb_async.observer import Observer
 from dynadb_async.turn import History, Session, Turn, User
 
 
@@ -45,6 +46,7 @@ class Loaded:
         writes: The write ids of all saves of this turn.
         read_at: When the load began, on the event loop's clock.
         refusals: How often a save was refused, since another process was faster.
+        observer: Who hears of its saves, if that is another one than hears of everything.
     """
 
     user_id: str
@@ -61,6 +63,7 @@ class Loaded:
     writes: set[str] = field(factory=set)
     read_at: float = 0.0
     refusals: int = 0
+    observer: Observer | None = None
 
     def saved(self, write: str, base: Snapshot, stored: Snapshot, *, is_merged: bool) -> None:
         """The save named *write* was acknowledged."""

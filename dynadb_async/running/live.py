@@ -153,14 +153,15 @@ class Live:
         with self.work:
             await asyncio.gather(*(table.ensure() for table in self.tables()))
 
-    def under_way(self, name: str) -> AbstractContextManager[None]:
-        """To be entered while the piece of work called *name* is done."""
-        return self.work if self.observer is None else self._observed(name, self.observer)
+    def under_way(self, name: str, observer: Observer | None = None) -> AbstractContextManager[Observer | None]:
+        """To be entered while the piece of work called *name* is done; gives who hears of what is within it."""
+        observer = self.observer if observer is None else observer
+        return self.work if observer is None else self._observed(name, observer)
 
     @contextlib.contextmanager
-    def _observed(self, name: str, observer: Observer) -> Iterator[None]:
-        with self.work, observer.doing(name):
-            yield
+    def _observed(self, name: str, observer: Observer) -> Iterator[Observer]:
+        with self.work, observer.doing(name) as within:
+            yield observer if within is None else within
 
     def time_left(self, io_timeout: float | None = None) -> TimeLeft:
         """The time for operations that begin now."""
@@ -173,18 +174,20 @@ class Live:
         turn_id: str | None,
         left: TimeLeft,
         known: Snapshot | None = None,
+        observer: Observer | None = None,
     ) -> Turn[Any]:
         """The user's turn; of what is *known* to be stored, if that is as good as to read it now."""
         checked_turn_id(turn_id)
         if not self.is_enabled:
             return self.store.turn(user_id, None, session, turn_id)
-        with self.under_way("load"):
+        with self.under_way("load", observer):
             if known is not None:
                 turn = self.store.turn(user_id, known, session, turn_id)
             else:
                 if not self.table.is_ready:
                     await self._table_ready(left)
                 turn = await self.store.load(user_id, session, turn_id, until=left.until())
+        turn.loaded.observer = observer
         self._note_duplicate(turn)
         if self.beside is not None:
             turn.beside = self.beside.of_turn(turn)
@@ -202,9 +205,9 @@ class Live:
             if turn.is_forgotten:
                 if self.beside is not None:
                     await self.beside.delete_all(turn.user.id)
-                await self._delete(turn.user.id, left)
+                await self._delete(turn.user.id, left, turn.loaded.observer)
                 return
-            with self.under_way("save"):
+            with self.under_way("save", turn.loaded.observer):
                 await self._save_in_line(turn, left)
             self._note_duplicate(turn)
         except OutcomeUnknownError as error:
@@ -229,8 +232,9 @@ class Live:
             self.lines.leave(user_id, line)
 
     def _note_duplicate(self, turn: Turn[Any]) -> None:
-        if turn.is_duplicate and self.observer is not None:
-            self.observer.duplicate()
+        observer: Observer | None = turn.loaded.observer or self.observer
+        if turn.is_duplicate and observer is not None:
+            observer.duplicate()
 
     async def delete(self, user_id: str) -> None:
         """Delete all that is stored of the user."""
@@ -238,8 +242,8 @@ class Live:
         if self.is_enabled:
             await self._delete(user_id, self.time_left())
 
-    async def _delete(self, user_id: str, left: TimeLeft) -> None:
-        with self.under_way("delete"):
+    async def _delete(self, user_id: str, left: TimeLeft, observer: Observer | None = None) -> None:
+        with self.under_way("delete", observer):
             await self._table_ready(left)
             line = self.lines.join(user_id)
             try:

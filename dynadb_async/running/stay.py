@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
+from dynadb_async.observer import Observer
 from dynadb_async.running.line import Line, others_took_all
 from dynadb_async.running.live import Live
 from dynadb_async.running.queue import Place
@@ -23,7 +24,7 @@ class Stay:
         left: The time, which begins to run when this is made.
     """
 
-    __slots__ = ("_known_from", "_line", "_place", "_served_before", "_user_id", "_work", "left", "live")
+    __slots__ = ("_known_from", "_line", "_observer", "_place", "_served_before", "_user_id", "_work", "left", "live")
 
     def __init__(self, live: Live, user_id: str, io_timeout: float | None, *, is_patient: bool = False) -> None:
         live.store.layout.key(user_id)
@@ -35,11 +36,11 @@ class Stay:
         if is_patient:
             self._place.patience = self.left.operation_timeout if io_timeout is None else io_timeout
             self._place.is_stuck = self._is_stuck
-        self._work: AbstractContextManager[None] = live.under_way("turn")
+        self._work: AbstractContextManager[Observer | None] = live.under_way("turn")
 
     async def __aenter__(self) -> Self:
         """Wait for our turn."""
-        self._work.__enter__()
+        self._observer = self._work.__enter__()
         self._line: Line = self.live.lines.join(self._user_id)
         self._served_before = self._line.served
         try:
@@ -67,7 +68,7 @@ class Stay:
         """The user's turn: what another turn stored since we wait is as good as to read it."""
         known, clock = self._line.known_since(self._known_from), self.live.loop.time
         began = clock()
-        turn = await self.live.load(self._user_id, session, turn_id, self.left, known)
+        turn = await self.live.load(self._user_id, session, turn_id, self.left, known, self._observer)
         if known is None:
             self._line.pace = clock() - began
         return turn
