@@ -47,6 +47,13 @@ async def slow(slow_dynalite: Engine) -> AsyncIterator[Any]:
         yield client
 
 
+@pytest.fixture(params=["moto", "dynamodb-local", "dynalite"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each server: what is sent to it is looked at."""
+    engine: Engine = request.getfixturevalue(request.param.replace("-", "_"))
+    return engine
+
+
 @pytest.fixture(params=["moto", "dynamodb-local"])
 def ttl_engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine that knows TTL."""

@@ -104,6 +104,13 @@ async def server() -> AsyncIterator[RawServer]:
 # The same answers
 
 
+@pytest.fixture(scope="module", params=["moto", "dynamodb-local", "dynalite"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each server."""
+    engine: Engine = request.getfixturevalue(request.param.replace("-", "_"))
+    return engine
+
+
 @pytest.fixture(scope="module")
 def table(engine: Engine) -> Iterator[Table]:
     """One table for all tests of an engine."""

@@ -117,7 +117,8 @@ class Table:
             table = await self._described()
             status = None if table is None else table.get("TableStatus", "ACTIVE")
             if table is None:
-                await self._create()
+                if await self._is_created_at_once():
+                    continue
             elif status not in PASSING:
                 self._check(table, status)
                 return
@@ -132,7 +133,8 @@ class Table:
         described: dict[str, Any] = answer["Table"]
         return described
 
-    async def _create(self) -> None:
+    async def _is_created_at_once(self) -> bool:
+        """Create the table; whether it is ACTIVE already, as it is where it is no server's."""
         config = self.config
         billing: dict[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
         if not isinstance(config.billing, OnDemand):
@@ -142,7 +144,7 @@ class Table:
             }
             billing = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": capacity}
         try:
-            await self._call(
+            answer = await self._call(
                 "CreateTable",
                 AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in self._key()],
                 KeySchema=[{"AttributeName": name, "KeyType": role} for name, role in self._key()],
@@ -150,12 +152,13 @@ class Table:
                 **config.create_options,
             )
         except OutcomeUnknownError:
-            return
+            return False
         except RequestError as error:
             if error.code not in BUSY:
                 raise
-            return
+            return False
         logger.info("creating table %s", config.name)
+        return bool(answer.get("TableDescription", {}).get("TableStatus") == "ACTIVE")
 
     def _key(self) -> list[tuple[str, str]]:
         """The attributes of the key, and their roles."""
