@@ -15,6 +15,7 @@ import threading
 import time
 import zlib
 from functools import partial
+from itertools import count
 from typing import Any
 
 import uvloop
@@ -26,16 +27,17 @@ LENGTH = re.compile(rb"[Cc]ontent-[Ll]ength: ?(\d+)")
 USER = re.compile(rb'"userId": ?\{"S": ?"([^"]*)"')
 DESCRIPTION = b"""{"Table":{"TableName":"users","TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"userId",
 "KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"userId","AttributeType":"S"}]}}"""
+IDS = count(1)
 # Which layout the item has: the reference's, or this project's.
 LAYOUTS = {"reference": reference_item, "own": own_item}
 
 
 def http_answer(body: bytes) -> bytes:
-    """With the header fields that DynamoDB sends."""
+    """With the header fields that DynamoDB sends, and an id of its own: a repeated one is a copied answer's."""
     head = (
         "HTTP/1.1 200 OK\r\nServer: Server\r\nDate: Fri, 01 May 2026 10:20:30 GMT\r\n"
         f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n"
-        f"x-amzn-RequestId: {'A' * 52}\r\nx-amz-crc32: {zlib.crc32(body)}\r\n\r\n"
+        f"x-amzn-RequestId: {next(IDS):052X}\r\nx-amz-crc32: {zlib.crc32(body)}\r\n\r\n"
     )
     return head.encode() + body
 
@@ -46,8 +48,6 @@ class Answering(asyncio.Protocol):
     def __init__(self, found: bytes, agents: set[str]) -> None:
         self._before, self._after = found.split(ITEMS_USER.encode())
         self._agents: set[str] | None = agents
-        self._done = http_answer(b"{}")
-        self._described = http_answer(DESCRIPTION)
         self._unread = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -73,7 +73,7 @@ class Answering(asyncio.Protocol):
             # An item has the key that was asked for: who looks at that would not believe another.
             asked = USER.search(data, head, end)
             return http_answer(self._before + (asked[1] if asked else b"") + self._after)
-        return self._described if data.find(b"_20120810.DescribeTable", 0, head) >= 0 else self._done
+        return http_answer(DESCRIPTION if data.find(b"_20120810.DescribeTable", 0, head) >= 0 else b"{}")
 
     def _note_agent(self, data: bytes, agents: set[str]) -> None:
         agent = AGENT.search(data)

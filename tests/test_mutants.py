@@ -6,17 +6,24 @@ Each mutant takes away one part of what protects a save, and nothing else.
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
 from attrs import evolve
 from hypothesis import Phase, given, settings
 
 from dynadb_async import item as items
+from dynadb_async.connection import answers, refusals, wire
+from dynadb_async.connection.request import Request
+from dynadb_async.connection.sdk import answers as sdk_answers
+from dynadb_async.connection.sdk import open_client
+from dynadb_async.connection.wire import oddity
 from dynadb_async.item import Item, Layout, Loaded, conflict, merge, update
 from dynadb_async.item.recent import Entry, write_of
 from dynadb_async.running.saving import Attempt, Save
 from tests.checker import HOT, Trial, run_trial, violations
 from tests.engines import Engine
+from tests.test_hostile_answers import test_what_is_hostile_is_an_error as check_hostile_answers
 from tests.test_merge_law import MEMBERS, REPEATED, SCALARS, check_law, data_of, list_idioms
 from tests.test_state_machine import World, run_examples, world
 
@@ -161,3 +168,43 @@ def test_law_catches(mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: 
     law = given(data_of(REPEATED), *[list_idioms(REPEATED) | SCALARS | MEMBERS] * 2)(check_law)
     with pytest.raises((AssertionError, ExceptionGroup)):
         settings(max_examples=2000, derandomize=True, database=None, phases=[Phase.generate])(law)()
+
+
+def key_not_compared(patch: pytest.MonkeyPatch) -> None:
+    """An item is whoever's it says."""
+    for room in (answers, refusals, open_client):
+        patch.setattr(room, "check_key", lambda _request, _answer: None)
+
+
+def status_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    """What comes with another status than 200 is a success if it looks like one."""
+    answer_of, check_sdk_answer = answers.answer_of, sdk_answers.check_sdk_answer
+
+    def of_any_status(request: Request, status: int, *rest: Any) -> answers.Answer:
+        return answer_of(request, status if status >= 400 else 200, *rest)
+
+    def check_of_200(response_dict: dict[str, Any], **details: Any) -> None:
+        if response_dict["status_code"] == 200:
+            check_sdk_answer(response_dict=response_dict, **details)
+
+    patch.setattr(wire, "answer_of", of_any_status)
+    patch.setattr(open_client, "check_sdk_answer", check_of_200)
+
+
+@pytest.mark.parametrize("is_fast", [True, False], ids=["wire", "sdk"])
+@pytest.mark.parametrize(
+    ("mutant", "operation"),
+    [
+        (key_not_compared, b".GetItem"),
+        (status_not_looked_at, b".GetItem"),
+        (status_not_looked_at, b".UpdateItem"),
+    ],
+)
+async def test_hostile_answers_catch(
+    mutant: Callable[[pytest.MonkeyPatch], None], operation: bytes, is_fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever believes more than an answer of one's own is found by the table; the SDK stumbles over some of it."""
+    monkeypatch.setattr(oddity, "ODD_IN_A_ROW", 10**9)
+    mutant(monkeypatch)
+    with pytest.raises((AssertionError, AttributeError)):
+        await check_hostile_answers(is_fast, operation)
