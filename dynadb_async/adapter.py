@@ -94,8 +94,12 @@ class AsyncDynamoDb(Generic[T]):
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
-        """Open."""
-        await self.open()
+        """Open; where that fails, leave nothing open. The same adapter may be opened again."""
+        try:
+            await self.open()
+        except BaseException:
+            await self._let_go()
+            raise
         return self
 
     async def __aexit__(
@@ -331,6 +335,14 @@ class AsyncDynamoDb(Generic[T]):
             msg = "used from a second event loop while the first is alive; make one AsyncDynamoDb for each loop"
             raise UsageError(msg)
         return live
+
+    async def _let_go(self) -> None:
+        """Close what is open in this event loop, but not the adapter."""
+        live = self._live
+        if live is not None and live.loop is asyncio.get_running_loop():
+            # From here on whoever else uses this adapter begins anew.
+            self._live = None
+            await live.close()
 
     def _leave_ended_loop(self) -> None:
         """What belongs to an event loop must not outlive it."""

@@ -12,7 +12,7 @@ import aioboto3
 import anyio.from_thread
 import pytest
 
-from dynadb_async import AsyncDynamoDb, ConfigError, DynamoDbConfig, TableConfig, UsageError
+from dynadb_async import AsyncDynamoDb, ConfigError, DynaDbError, DynamoDbConfig, TableConfig, UsageError
 from tests.engines import Engine
 from tests.names import UVLOOP_ENDS
 from tests.sessions import RecordingSession, adapter_on, config_on, slow_session, visit
@@ -212,6 +212,78 @@ async def test_closing_is_cancelled(moto: Engine, table_name: str) -> None:
     await running
 
     assert (session.clients, session.closed) == (1, 1)
+
+
+async def another_schema(moto: Engine, table_name: str) -> dict[str, Any]:
+    """The table is not ours."""
+    async with moto.client() as client:
+        await client.create_table(
+            TableName=table_name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    return {}
+
+
+async def nobody_there(_moto: Engine, _table_name: str) -> dict[str, Any]:
+    """No server listens."""
+    return {"endpoint_url": "http://127.0.0.1:9", "operation_timeout": 0.5, "max_attempts": 1}
+
+
+async def no_credentials(_moto: Engine, _table_name: str) -> dict[str, Any]:
+    """The session has none."""
+    return {"aws_access_key_id": None, "aws_secret_access_key": None}
+
+
+@pytest.mark.parametrize("fast_path", [True, False], ids=["wire", "sdk"])
+@pytest.mark.parametrize("fault", [another_schema, nobody_there, no_credentials])
+async def test_a_block_that_fails_to_open_leaves_nothing_open(
+    fault: Callable[..., Awaitable[dict[str, Any]]], moto: Engine, table_name: str, fast_path: bool
+) -> None:
+    """However often it is tried: no client, no socket, no task; and the adapter is not closed by it."""
+    settings = await fault(moto, table_name)
+    session = RecordingSession()
+    db = adapter_on(moto, table_name, session=session, fast_path=fast_path, **settings)
+    before, tasks = sockets(), len(asyncio.all_tasks())
+    for _ in range(3):
+        with pytest.raises(DynaDbError) as told:
+            async with db:
+                pytest.fail("it opened")
+        assert not isinstance(told.value, UsageError)
+        assert session.clients == session.closed
+    await asyncio.sleep(0.05)
+    gc.collect()
+
+    assert (sockets(), len(asyncio.all_tasks())) == (before, tasks)
+
+
+async def test_a_block_that_is_cancelled_while_it_opens_leaves_nothing_open(moto: Engine, table_name: str) -> None:
+    """Neither a client nor a task that makes one; the next try works."""
+    session = slow_session(0.3)
+    unset = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"))
+    db = AsyncDynamoDb(config_on(moto, table_name, **unset), aws_session=session)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), db:
+            pytest.fail("it opened")
+
+    assert session.clients == session.closed
+    async with db:
+        assert await visit(db, "user-1") == 1
+    assert session.clients == session.closed
+
+
+async def test_a_block_in_a_second_loop_leaves_the_first_ones_open(moto: Engine, table_name: str) -> None:
+    """What it could not open was not its own."""
+
+    async def enter() -> None:
+        async with db:
+            pytest.fail("it opened")
+
+    async with adapter_on(moto, table_name) as db:
+        with pytest.raises(UsageError, match="second event loop"):
+            await asyncio.to_thread(lambda: asyncio.run(enter()))
+        assert await visit(db, "user-1") == 1
 
 
 def test_asyncio_run_twice(moto: Engine, table_name: str) -> None:
