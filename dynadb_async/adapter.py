@@ -172,30 +172,40 @@ class AsyncDynamoDb(Generic[T]):
         session: Session | None = None,
         turn_id: str | None = None,
         io_timeout: float | None = None,
+        lost_reply: Callable[[Turn[T]], Any] | None = None,
     ) -> Any:
         """
         Load a user's turn, let *handler* answer it, save it; on a true conflict load again and run *handler* again.
 
         So *handler* may run up to 5 times for one turn: it should do nothing but change its turn. Counters belong
-        here; calls to a language model do not.
+        here; calls to a language model do not, nor do checkpoints.
+
+        With a *turn_id* the reply is kept for a second delivery: for the newest `recent_responses` (2) of the user's
+        turns, of which the newest `recent_turns` (8) are remembered at all; up to 4 KB; as data, so that a tuple comes
+        back as a list, and a model as a dict. A larger one is returned, but not kept.
 
         Args:
             user_id: As for `turn`.
             handler: A coroutine function of the turn. What it returns becomes `turn.response`, unless it is None.
             session: As for `turn`; each run gets its own copy.
-            turn_id: As for `turn`. A second delivery does not run *handler*: it gets the stored response.
+            turn_id: As for `turn`. A second delivery does not run *handler*: it gets the reply that was kept.
             io_timeout: As for `turn`, over all runs. It waits for its turn as long as that lasts, or else for
                 `operation_timeout`.
+            lost_reply: Makes the reply to a second delivery, where the first one's is not kept: a function of the turn,
+                or a coroutine function.
 
         Returns:
             `turn.response`.
 
         Raises:
             VersionConflictError: There was a conflict each time, or no time left, or the user was deleted.
+            ReplyLostError: This was applied before, its reply is not kept, and there is no *lost_reply*.
+            UsageError: There is a *turn_id*, and the reply is no data (a framework's response): it could not be kept.
+                Or *handler* saved a checkpoint. Nothing was written.
             RequestTimeoutError: Other turns of the user took all of its time. Nothing was written.
             RequestError: As for `turn`.
         """
-        return await handled(self._running(), user_id, handler, session, turn_id, io_timeout)
+        return await handled(self._running(), user_id, handler, session, turn_id, io_timeout, lost_reply)
 
     async def load(self, user_id: str, *, session: Session | None = None, turn_id: str | None = None) -> Turn[T]:
         """
@@ -214,7 +224,8 @@ class AsyncDynamoDb(Generic[T]):
         Store *turn*, also in the midst of its block, as a checkpoint.
 
         What a checkpoint stored stays, even if the block raises later. But only once the block has ended is a second
-        delivery of its `turn_id` a duplicate.
+        delivery of its `turn_id` a duplicate; until then it has `is_resumed`. Not within `handle()`, which may run its
+        handler again.
 
         Raises:
             VersionConflictError: Another turn of this user changed the same thing since this one was loaded.

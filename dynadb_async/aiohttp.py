@@ -89,6 +89,8 @@ def turns(
             found = None if request.writer.output_size else http_error(error, errors)
             if found is None:
                 raise
+            if not found.detail:
+                return web.Response(status=found.status, headers=found.headers)
             return web.json_response({"detail": found.detail}, status=found.status, headers=found.headers)
 
     return with_turn

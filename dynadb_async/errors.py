@@ -9,6 +9,7 @@ Everything that can go wrong, as one tree.
     │   └── ItemTooLargeError    over 400 KB; says which element
     ├── MalformedItemError       what is stored can't be read as an element; says which
     ├── VersionConflictError     the same thing was changed by another turn
+    ├── ReplyLostError           a second delivery whose first reply is not kept
     ├── TableError
     │   ├── TableNotFoundError   missing, and we may not create it
     │   └── TableNotReadyError   not ACTIVE in time
@@ -137,6 +138,10 @@ class VersionConflictError(DynaDbError):
 
 def _places(paths: Sequence[Path]) -> str:
     return ", ".join(place(path) for path in paths) or "the item"
+
+
+class ReplyLostError(DynaDbError):
+    """A turn was delivered again after it was applied, and its reply is not kept any more. Nothing is left to do."""
 
 
 class TableError(DynaDbError):

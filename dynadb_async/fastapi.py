@@ -108,6 +108,8 @@ async def _answer(_request: Request, error: DynaDbError) -> Response:
     found = http_error(error)
     if found is None:
         raise error
+    if not found.detail:
+        return Response(status_code=found.status, headers=dict(found.headers))
     return JSONResponse({"detail": found.detail}, found.status, dict(found.headers))
 
 

@@ -9,6 +9,7 @@ from dynadb_async import (
     DynaDbError,
     InvalidUserIdError,
     OutcomeUnknownError,
+    ReplyLostError,
     RequestTimeoutError,
     TableNotReadyError,
     ThrottledError,
@@ -26,7 +27,8 @@ class HttpError:
 
     Attributes:
         status: Such as 503.
-        detail: What the caller is told. The error's own text names tables and members, and goes to the log only.
+        detail: What the caller is told; nothing for an empty body. The error's own text names tables and members, and
+            goes to the log only.
         headers: Such as Retry-After.
     """
 
@@ -44,6 +46,8 @@ HTTP_ERRORS: Mapping[type[DynaDbError], HttpError] = {
     OutcomeUnknownError: LATER,
     TableNotReadyError: LATER,
     VersionConflictError: HttpError(409, "Another request of the same user was faster: send this one again."),
+    # Applied long ago: there is nothing to repeat, and platforms repeat on 5xx.
+    ReplyLostError: HttpError(200, ""),
     InvalidUserIdError: HttpError(422, "The user id is not valid: it must be a text of 1 to 2048 bytes."),
 }
 """The errors that are no fault of the app; all others are the app's, and its framework answers 500."""

@@ -173,6 +173,8 @@ class Turn(Generic[T]):
         history: The turns before this one.
         turn_id: The request's id on its platform, by which a second delivery is recognised.
         is_duplicate: This turn was applied already. It is not saved again; `response` is the stored reply.
+        is_resumed: An earlier delivery of this turn left a checkpoint and has not ended; it may have died, or go on
+            still. What it stored is there, but for its entry in `history`, whose place this turn's own takes.
         created_at: When the item was first stored; now for a new user.
         updated_at: When the item was last stored; now for a new user.
         request: For the history: the platform's request.
@@ -191,6 +193,7 @@ class Turn(Generic[T]):
     updated_at: datetime
     turn_id: str | None = None
     is_duplicate: bool = False
+    is_resumed: bool = False
     request: Any = None
     input: Any = None
     nlu: Any = None

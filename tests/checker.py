@@ -50,6 +50,7 @@ class Trial:
         patience: Seconds for which turns of one user wait for one another.
         share_of_faults: Of the requests.
         share_of_duplicates: Of the turns that are delivered twice, at the same time or later, to two adapters.
+        share_of_crashes: Of the deliveries, after a checkpoint; then it is delivered again.
         seed: Of all that is random but the timing.
     """
 
@@ -60,6 +61,7 @@ class Trial:
     patience: float = 1.0
     share_of_faults: float = 0.1
     share_of_duplicates: float = 0.2
+    share_of_crashes: float = 0.2
     seed: int = 0
 
     @property
@@ -140,30 +142,46 @@ async def _work(adapters: Sequence[Adapter], number: int, trial: Trial, dice: ra
     adapter, users = adapters[number % len(adapters)], _users(adapters[0].config.table.name, trial)
     for turn in range(trial.turns):
         user, turn_id = dice.choice(users), f"{number}-{turn}"
-        deliveries = [_delivered(adapter, user, turn_id, into)]
+        deliveries = [_delivered(adapter, user, turn_id, into, crashes=dice.random() < trial.share_of_crashes)]
         if dice.random() < trial.share_of_duplicates:
-            deliveries.append(_delivered(dice.choice(adapters), user, turn_id, into, after=dice.choice([0, 0, 0.05])))
+            after, crashes = dice.choice([0, 0, 0.05]), dice.random() < trial.share_of_crashes
+            deliveries.append(_delivered(dice.choice(adapters), user, turn_id, into, after=after, crashes=crashes))
         await asyncio.gather(*deliveries)
         if turn % 3 == 2:
             await _counted(adapter, user, f"{turn_id}-count")
             into.counted[user] += 1
 
 
-async def _delivered(adapter: Adapter, user: str, turn_id: str, into: Histories, *, after: float = 0) -> None:
-    """The platform delivers a turn until it is acknowledged."""
+async def _delivered(
+    adapter: Adapter, user: str, turn_id: str, into: Histories, *, after: float = 0, crashes: bool = False
+) -> None:
+    """The platform delivers a turn until it is acknowledged; the first time it may crash after a checkpoint."""
     await asyncio.sleep(after)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    for _ in range(MOST_DELIVERIES):
+    for delivery in range(MOST_DELIVERIES):
         try:
             async with adapter.turn(user, turn_id=turn_id) as turn:
+                if crashes and not delivery:
+                    await _crash(adapter, turn, turn_id)
                 _leave_id(turn, turn_id)
                 await asyncio.sleep(0)
-        except (RequestError, VersionConflictError):
+        except (RequestError, VersionConflictError, CrashError):
             continue
         into.acknowledged.setdefault(user, []).append(Acknowledged(turn_id, began, loop.time()))
         return
     raise AssertionError(f"turn {turn_id} was not acknowledged in {MOST_DELIVERIES} deliveries")
+
+
+class CrashError(Exception):
+    """The process died, or the caller hung up."""
+
+
+async def _crash(adapter: Adapter, turn: Turn[dict[str, Any]], turn_id: str) -> None:
+    """After what was said is stored."""
+    turn.output = turn_id
+    await adapter.save(turn)
+    raise CrashError
 
 
 def _leave_id(turn: Turn[dict[str, Any]], turn_id: str) -> None:

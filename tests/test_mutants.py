@@ -18,7 +18,7 @@ from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk import answers as sdk_answers
 from dynadb_async.connection.sdk import open_client
 from dynadb_async.connection.wire import oddity
-from dynadb_async.item import Item, Layout, Loaded, conflict, merge, update
+from dynadb_async.item import Item, Layout, Loaded, conflict, loading, merge, recent, update
 from dynadb_async.item.recent import Entry, write_of
 from dynadb_async.running.saving import Attempt, Save
 from tests.checker import HOT, Trial, run_trial, violations
@@ -104,10 +104,28 @@ def wish_as_base(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Save, "_saved", wished)
 
 
+def open_read_as_turn(patch: pytest.MonkeyPatch) -> None:
+    """A checkpoint makes the turn's next delivery a duplicate, though the turn never ended."""
+
+    def entry_of_turn(entries: list[Entry], *rest: Any) -> Entry | None:
+        closed = [{"M": {("turn" if name == "open" else name): v for name, v in e["M"].items()}} for e in entries]
+        return recent.entry_of_turn(closed, *rest)
+
+    patch.setattr(items, "entry_of_turn", entry_of_turn)
+    patch.setattr(loading, "entry_of_turn", entry_of_turn)
+
+
+def unfinished_entry_stays(patch: pytest.MonkeyPatch) -> None:
+    """The end of a turn does not know the history entry that a delivery before left."""
+    patch.setattr(loading, "places_of", lambda *_: [])
+    patch.setattr(conflict, "places_of", lambda *_: [])
+
+
+CHECKPOINT_MUTANTS = [open_read_as_turn, unfinished_entry_stays]
 MUTANTS = [no_condition, weakened_condition, no_create_condition, no_write_id, counter_as_write_id]
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+@pytest.mark.parametrize("mutant", MUTANTS + CHECKPOINT_MUTANTS, ids=lambda mutant: mutant.__name__)
 async def test_checker_catches(
     mutant: Callable[[pytest.MonkeyPatch], None], moto: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

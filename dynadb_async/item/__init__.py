@@ -3,10 +3,11 @@
 from dynadb_async.item.conflict import is_written, rebased
 from dynadb_async.item.elements import attributes_of_turn, history_entry
 from dynadb_async.item.layout import Item, Layout, checked_clock, new_write_id
-from dynadb_async.item.loading import Loaded, turn_from_item
-from dynadb_async.item.recent import checked_turn_id, entry_of_turn, new_entry, recent_turns, stored_response
+from dynadb_async.item.loading import Loaded, note_duplicate, turn_from_item
+from dynadb_async.item.recent import checked_turn_id, entry_of_turn, new_entry, recent_turns
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.item.unchanged import is_unchanged
+from dynadb_async.item.unfinished import open_entry
 from dynadb_async.item.update import Update, update_of_save
 from dynadb_async.item.user_data import UserData
 
@@ -26,9 +27,10 @@ __all__ = [
     "is_written",
     "new_entry",
     "new_write_id",
+    "note_duplicate",
+    "open_entry",
     "rebased",
     "recent_turns",
-    "stored_response",
     "turn_from_item",
     "update_of_save",
 ]

@@ -23,6 +23,7 @@ from dynadb_async.item.layout import (
 from dynadb_async.item.loading import Loaded, history_items
 from dynadb_async.item.merge import MISSING, Resolve, merge, same
 from dynadb_async.item.recent import recent_turns, write_of
+from dynadb_async.item.unfinished import open_digests, places_of, without
 from dynadb_async.item.user_data import version_of
 from dynadb_async.item.user_merge import merged_user, refuse_older
 
@@ -35,9 +36,11 @@ def is_written(layout: Layout, current: Item, write: str) -> bool:
     return any(write_of(entry) == write for entry in recent_turns(layout, current))
 
 
-def rebased(layout: Layout, ours: Item, loaded: Loaded, current: Item) -> Item:
+def rebased(layout: Layout, ours: Item, loaded: Loaded, current: Item, *, turn_id: str | None = None) -> Item:
     """
     Our attributes as they have to be stored over *current*, which another turn, or an earlier save of ours, made.
+
+    Of *turn_id*, there may be other deliveries that have not ended: our history entry takes the place of theirs.
 
     Raises:
         VersionConflictError: Both changed the same thing, and `on_conflict` does not decide.
@@ -51,8 +54,8 @@ def rebased(layout: Layout, ours: Item, loaded: Loaded, current: Item) -> Item:
             refuse_older(*(version_of(layout.element(side, USER).get("data")) for side in (ours, current)))
         return ours
     if attempt is None:
-        return merged(layout, loaded.base.item(), ours, current, is_saved=loaded.is_saved)
-    return merged(layout, attempt, ours, current, is_saved=True)
+        return merged(layout, loaded.base.item(), ours, current, turn_id=turn_id, is_saved=loaded.is_saved)
+    return merged(layout, attempt, ours, current, turn_id=turn_id, is_saved=True)
 
 
 def _landed_attempt(layout: Layout, loaded: Loaded, current: Item) -> tuple[Item | None, bool]:
@@ -64,9 +67,13 @@ def _landed_attempt(layout: Layout, loaded: Loaded, current: Item) -> tuple[Item
     return None, False
 
 
-def merged(layout: Layout, base: Item, ours: Item, theirs: Item, *, is_saved: bool = False) -> Item:
+def merged(
+    layout: Layout, base: Item, ours: Item, theirs: Item, *, turn_id: str | None = None, is_saved: bool = False
+) -> Item:
     """
     Three-way merge of the stored elements and times; *is_saved*: our history entry is in *base* already.
+
+    History entries that unfinished deliveries of *turn_id* left give way to ours.
 
     Raises:
         VersionConflictError: With every path that both changed.
@@ -84,7 +91,8 @@ def merged(layout: Layout, base: Item, ours: Item, theirs: Item, *, is_saved: bo
         result[SESSION] = layout.attribute(SESSION, _session(sides[SESSION], resolve))
     history = layout.config.stored_elements.history
     if history is not None:
-        element = _history(sides[HISTORY], history, resolve, is_saved=is_saved)
+        unfinished = [open_digests(layout, side, turn_id) for side in (base, theirs)]
+        element = _history(sides[HISTORY], history, resolve, unfinished, is_saved=is_saved)
         result[HISTORY] = trimmed_history(layout, history, element)
     if conflicts:
         raise VersionConflictError(conflicts)
@@ -148,23 +156,34 @@ def _one_value(loaded: Any, ours: Any, theirs: Any, *, path: Path, resolve: Reso
     return ours if same(theirs, loaded) else resolve(path, loaded, ours, theirs)
 
 
-def _history(sides: list[Element], history: StoredHistory, resolve: Resolve, *, is_saved: bool) -> Element:
-    """Both turns' entries, newest first."""
+def _history(
+    sides: list[Element],
+    history: StoredHistory,
+    resolve: Resolve,
+    unfinished: list[list[str] | None],
+    *,
+    is_saved: bool,
+) -> Element:
+    """Both turns' entries, newest first; ours in the place of what we, or *unfinished* deliveries, left before."""
     was, mine, current = map(history_items, sides)
     entry, mine = mine[:1], mine[1:]
-    before: list[Any] = []
-    if is_saved and was:
-        # The entry of our earlier save gives way to the new one, in its place.
-        own, was = was[0], was[1:]
-        at = next((n for n, item in enumerate(current) if same(item, own)), None)
-        if at is not None:
-            before, current = current[:at], current[at + 1 :]
+    own = set(places_of(unfinished[0], was)) | ({0} if is_saved and was else set())
+    places = set(places_of(unfinished[1], current))
+    places |= {place for each in own for place in _first_place(was[each], current)}
+    was = without(was, own)
+    newer = len(current[: min(places)]) if places else 0
+    current = without(current, places)
+    before, current = current[:newer], current[newer:]
     if not same(mine, _expected(history, was, mine)):
         # The handler itself changed older entries.
         current = merge(was, mine, current, path=ITEMS, resolve=resolve) or []
     besides = [{name: value for name, value in side.items() if name != "items"} for side in sides]
     rest: Element = merge(*besides, path=(HISTORY,), resolve=resolve)
     return rest | {"items": [*before, *entry, *current]}
+
+
+def _first_place(entry: Any, items: list[Any]) -> list[int]:
+    return [place for place, item in enumerate(items) if same(item, entry)][:1]
 
 
 def _expected(history: StoredHistory, was: list[Any], mine: list[Any]) -> list[Any]:

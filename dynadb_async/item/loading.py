@@ -20,8 +20,9 @@ from dynadb_async.item.layout import (
     time_of_attribute,
     time_of_value,
 )
-from dynadb_async.item.recent import entry_of_turn, recent_turns, stored_response
+from dynadb_async.item.recent import Entry, entry_of_turn, is_reply_lost, recent_turns, stored_response
 from dynadb_async.item.snapshot import Snapshot
+from dynadb_async.item.unfinished import open_digests, places_of, without
 from dynadb_async.observer import Observer
 from dynadb_async.turn import History, Session, Turn, User
 
@@ -42,6 +43,8 @@ class Loaded:
         is_merged: `stored` holds another turn's changes, which `base` lacks.
         is_saved: A save of this turn was acknowledged, so its history entry is the newest of `base`.
         is_open: Its block, or handler, goes on: a save now is a checkpoint, by which the turn is not applied yet.
+        may_run_again: It is a handler that goes on, for which there are no checkpoints.
+        is_reply_lost: The turn is a duplicate, and its first delivery's reply is not kept.
         attempts: Saves whose answer is outstanding: their write id and what they wrote.
         writes: The write ids of all saves of this turn.
         read_at: When the load began, on the event loop's clock.
@@ -59,6 +62,8 @@ class Loaded:
     is_merged: bool = False
     is_saved: bool = False
     is_open: bool = False
+    may_run_again: bool = False
+    is_reply_lost: bool = False
     attempts: dict[str, Snapshot] = field(factory=dict)
     writes: set[str] = field(factory=set)
     read_at: float = 0.0
@@ -109,11 +114,29 @@ def turn_from_item(
         turn_id=turn_id,
         loaded=loaded,
     )
-    earlier = None if turn_id is None else entry_of_turn(recent_turns(layout, live), turn_id, frozenset())
-    if earlier is not None:
-        turn.is_duplicate = True
-        turn.response = stored_response(layout, earlier)
+    if turn_id is not None:
+        _look_for_earlier_delivery(layout, turn, live)
     return turn
+
+
+def _look_for_earlier_delivery(layout: Layout, turn: Turn[Any], item: Item) -> None:
+    """What *turn* has to know of one: that it ended, with which reply, or that it did not end."""
+    earlier = entry_of_turn(recent_turns(layout, item), turn.turn_id, frozenset())
+    if earlier is not None:
+        note_duplicate(layout, turn, earlier)
+        return
+    digests = open_digests(layout, item, turn.turn_id)
+    if digests is not None:
+        turn.is_resumed = True
+        history = turn.history
+        history.items = without(history.items, places_of(digests, history.items))
+
+
+def note_duplicate(layout: Layout, turn: Turn[Any], earlier: Entry) -> None:
+    """*turn* was applied already, as *earlier* says."""
+    turn.is_duplicate = True
+    turn.response = stored_response(layout, earlier)
+    turn.loaded.is_reply_lost = is_reply_lost(earlier)
 
 
 def _user_data(layout: Layout, elements: dict[str, Element], *, is_new: bool) -> Any:

@@ -2,7 +2,8 @@
 The recent turns of an item, newest first: its lock token, the memory of our own writes and of duplicates in one.
 
 Each is a map of `write`, a random id made for every save and kept over its retries, `turn`, the caller's id of
-the turn, and `response`, the reply that a second delivery of that turn gets.
+the turn, and `response`, the reply that a second delivery of that turn gets, or `lost` where there was one that is not
+kept. A checkpoint has `open` in place of `turn`: see `unfinished`.
 """
 
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import MalformedItemError, SerializationError
 from dynadb_async.item.layout import Item, Layout
+from dynadb_async.item.reply import check_data
 from dynadb_async.values.serializer import AttributeValue
 from dynadb_async.values.size import attribute_size, size_bound
 
-WRITE, TURN, RESPONSE = "write", "turn", "response"
+WRITE, TURN, RESPONSE, LOST = "write", "turn", "response", "lost"
+OPEN, DIGEST = "open", "digest"
 
 LONGEST_TURN_ID = 256
 LARGEST_RESPONSE = 4096
@@ -61,25 +64,37 @@ def stored_response(layout: Layout, entry: Entry) -> Any:
     return None if value is None else layout.plain(layout.recent_name, value)
 
 
+def is_reply_lost(entry: Entry) -> bool:
+    """Whether there was a reply that is not kept."""
+    return LOST in entry["M"]
+
+
 def new_entry(layout: Layout, write: str, turn_id: str | None, response: Any) -> Entry:
     """
     What this save adds. A reply over 4 KB is not kept: it would make every later turn dearer.
 
     Raises:
+        UsageError: The reply is no data.
         SerializationError: The reply has no DynamoDB form.
     """
     entry: dict[str, AttributeValue] = {WRITE: {"S": write}}
     if turn_id is None:
         return {"M": entry}
     entry[TURN] = {"S": turn_id}
-    if response is not None and layout.config.recent_responses:
-        try:
-            value = layout.native.serialize(response)
-        except SerializationError as error:
-            raise error.within(RESPONSE) from None
-        if size_bound(value) <= LARGEST_RESPONSE or attribute_size(value) <= LARGEST_RESPONSE:
-            entry[RESPONSE] = value
+    if response is not None:
+        value = _kept_reply(layout, response) if layout.config.recent_responses else None
+        entry |= {LOST: {"BOOL": True}} if value is None else {RESPONSE: value}
     return {"M": entry}
+
+
+def _kept_reply(layout: Layout, response: Any) -> AttributeValue | None:
+    check_data(response)
+    try:
+        value = layout.native.serialize(response)
+    except SerializationError as error:
+        raise error.within(RESPONSE) from None
+    is_small = size_bound(value) <= LARGEST_RESPONSE or attribute_size(value) <= LARGEST_RESPONSE
+    return value if is_small else None
 
 
 def checked_turn_id(turn_id: str | None) -> str | None:
@@ -105,7 +120,19 @@ def recent_with(config: DynamoDbConfig, entry: Entry, before: list[Entry], own_w
     if own_writes:
         before = [earlier for earlier in before if write_of(earlier) not in own_writes]
     recent = [entry, *before[: config.recent_turns - 1]]
-    with_reply = [place for place, earlier in enumerate(recent) if RESPONSE in earlier["M"]]
-    for place in with_reply[config.recent_responses :]:
-        recent[place] = {"M": {name: value for name, value in recent[place]["M"].items() if name != RESPONSE}}
+    turn = entry["M"].get(TURN) or entry["M"].get(OPEN)
+    with_reply = 0
+    for place, earlier in enumerate(recent):
+        members = earlier["M"]
+        if RESPONSE in members:
+            with_reply += 1
+            if with_reply > config.recent_responses:
+                recent[place] = _without(members, RESPONSE, **{LOST: {"BOOL": True}})
+        elif place and OPEN in members and members[OPEN] == turn:
+            # Another delivery's, which may ask for its write id still. But who is unfinished now is *entry*, or nobody.
+            recent[place] = _without(members, OPEN, DIGEST)
     return recent
+
+
+def _without(members: dict[str, AttributeValue], *names: str, **more: AttributeValue) -> Entry:
+    return {"M": {name: value for name, value in members.items() if name not in names} | more}

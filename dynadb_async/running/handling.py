@@ -1,14 +1,18 @@
 """A whole turn, answered by a handler that may run more than once."""
 
+import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
-from dynadb_async.errors import VersionConflictError
+from dynadb_async.errors import ReplyLostError, VersionConflictError
 from dynadb_async.running.live import Live
 from dynadb_async.running.stay import Stay
 from dynadb_async.turn import Session, Turn
 
 MOST_RUNS = 5
+
+LostReply: TypeAlias = Callable[[Turn[Any]], Any]
+"""Makes the reply of a second delivery, where the first one's is not kept; a function, or a coroutine function."""
 
 
 async def handled(
@@ -18,6 +22,7 @@ async def handled(
     session: Session | None,
     turn_id: str | None,
     io_timeout: float | None,
+    lost_reply: LostReply | None,
 ) -> Any:
     """A whole turn; on a true conflict, with which only *handler* can deal, once more from the beginning."""
     async with Stay(live, user_id, io_timeout, is_patient=True) as stay:
@@ -26,7 +31,7 @@ async def handled(
         while True:
             turn = await stay.load(session, turn_id)
             if turn.is_duplicate:
-                return turn.response
+                return await _first_reply(turn, lost_reply)
             await _answer(turn, handler, stay)
             try:
                 await stay.save(turn)
@@ -35,16 +40,31 @@ async def handled(
                     raise
                 run += 1
             else:
-                return turn.response
+                return await _first_reply(turn, lost_reply)
 
 
 async def _answer(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: Stay) -> None:
     """Let *handler* run, in a time of its own."""
-    turn.loaded.is_open = True
+    turn.loaded.is_open = turn.loaded.may_run_again = True
     stay.left.pause()
     try:
         answer = await handler(turn)
     finally:
-        turn.loaded.is_open = False
+        turn.loaded.is_open = turn.loaded.may_run_again = False
         stay.left.resume()
     turn.response = turn.response if answer is None else answer
+
+
+async def _first_reply(turn: Turn[Any], lost_reply: LostReply | None) -> Any:
+    """The turn's reply; of one that was delivered twice, the first delivery's."""
+    if not (turn.is_duplicate and turn.loaded.is_reply_lost):
+        return turn.response
+    if lost_reply is None:
+        msg = (
+            "this turn was applied when it was delivered first, and its reply is not kept any more; "
+            "pass lost_reply= to make one, or answer with nothing"
+        )
+        raise ReplyLostError(msg)
+    made = lost_reply(turn)
+    turn.response = await made if inspect.isawaitable(made) else made
+    return turn.response

@@ -198,6 +198,11 @@ class Live:
         if turn.user.id != turn.loaded.user_id:
             msg = "the turn's user was exchanged for another one; open a turn of that user instead"
             raise UsageError(msg)
+        if turn.loaded.may_run_again:
+            msg = (
+                "a checkpoint within handle(), which may run its handler again; use turn() for a turn with checkpoints"
+            )
+            raise UsageError(msg)
         checked_turn_id(turn.turn_id)
         if turn.is_discarded or turn.is_duplicate or not self.is_enabled:
             return

@@ -141,13 +141,19 @@ class Save:
             return None
         if is_behind and self._is_caught_up(now):
             return None
-        # A second delivery after a checkpoint alone is no duplicate: the first may never have come to its end.
-        turn_id = None if loaded.is_open else turn.turn_id
-        recent = items.new_entry(self.layout, items.new_write_id(), turn_id, turn.response)
+        recent = self._recent_entry(ours)
         if loaded.is_merged and loaded.stored is not None:
-            merged = items.rebased(self.layout, ours, loaded, loaded.stored.item())
+            merged = items.rebased(self.layout, ours, loaded, loaded.stored.item(), turn_id=turn.turn_id)
             return self._attempt(merged, recent, Snapshot.of(self.layout, ours), now)
         return self._attempt(ours, recent, None, now)
+
+    def _recent_entry(self, ours: Item) -> Entry:
+        """What this save is remembered by."""
+        turn, write = self.turn, items.new_write_id()
+        if self._loaded.is_open:
+            # A second delivery after a checkpoint alone is no duplicate: the first may never have come to its end.
+            return items.open_entry(self.layout, write, turn.turn_id, ours)
+        return items.new_entry(self.layout, write, turn.turn_id, turn.response)
 
     def _is_caught_up(self, now: datetime) -> bool:
         """Go on from what other turns of this process stored; whether another delivery of this one was among them."""
@@ -199,8 +205,7 @@ class Save:
         earlier = items.entry_of_turn(items.recent_turns(self.layout, current), turn.turn_id, own)
         if earlier is None:
             return False
-        turn.is_duplicate = True
-        turn.response = items.stored_response(self.layout, earlier)
+        items.note_duplicate(self.layout, turn, earlier)
         return True
 
     def _rebased(self, ours: Item, current: Item | None, asked_at: float) -> Item:
@@ -217,7 +222,7 @@ class Save:
         if self.layout.is_expired(current, self.store.clock()):
             loaded.stored, loaded.is_expired = found, True
             return ours
-        attributes = items.rebased(self.layout, ours, loaded, current)
+        attributes = items.rebased(self.layout, ours, loaded, current, turn_id=self.turn.turn_id)
         loaded.stored, loaded.is_expired, loaded.is_merged = found, False, True
         return attributes
 

@@ -38,6 +38,13 @@ def public_fields(instance: object) -> dict[str, Any] | None:
     return {name: getattr(instance, name, NOTHING) for name in public} or None
 
 
+def is_record(instance: object) -> bool:
+    """Whether its class says what its fields are: an attrs class, a dataclass, a pydantic model, a struct."""
+    kind = type(instance)
+    names = ("__attrs_attrs__", "__pydantic_fields__", "__struct_fields__")
+    return dataclasses.is_dataclass(kind) or any(hasattr(kind, name) for name in names)
+
+
 def way_round(element: Any, path: Path) -> Path | None:
     """The place where the structure on the way along *path* first meets itself again."""
     passed: list[Any] = []
