@@ -300,12 +300,19 @@ async def test_no_user_and_no_word_is_told(table: Table, table_name: str, teleme
 
     async def fail(turn: Turn[Any]) -> None:
         turn.user.data["word"] = SECRET
-        await db.save(turn)
         raise ValueError(SECRET)
+
+    async def fail_after_checkpoint(db: AsyncDynamoDb[Any]) -> None:
+        async with db.turn(table_name) as turn:
+            turn.user.data["word"] = SECRET
+            await db.save(turn)
+            await fail(turn)
 
     async with telemetry.observed(table.adapter()) as db:
         with pytest.raises(ValueError, match=SECRET):
             await db.handle(table_name, fail)
+        with pytest.raises(ValueError, match=SECRET):
+            await fail_after_checkpoint(db)
 
     told = "".join(span.to_json() for span in telemetry.spans()) + str(telemetry.reader.get_metrics_data())
     assert table_name not in told
