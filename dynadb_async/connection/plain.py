@@ -21,7 +21,8 @@ from dynadb_async.connection.keys import Keys, RenewedKeys, flaw_of
 
 # The regions of AWS's standard partition, as the SDK's own partitions.json has them.
 STANDARD_REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d{1,2}")
-SIMPLE_URL = re.compile(r"(https?)://(([a-z0-9]([a-z0-9-]*[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d{1,5})?)/?")
+LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+SIMPLE_URL = re.compile(rf"https?://{LABEL}(?:\.{LABEL})*(?::(\d{{1,5}}))?/?")
 LARGEST_PORT = 65535
 
 SETTINGS: dict[str, tuple[Any, ...]] = {
@@ -132,7 +133,7 @@ def _endpoint(config: ClientConfig, environ: Mapping[str, str]) -> str | None:
 
 def _not_plain_url(url: str) -> str:
     parts = SIMPLE_URL.fullmatch(url)
-    if parts is None or int((parts[6] or ":1")[1:]) not in range(1, LARGEST_PORT + 1):
+    if parts is None or int(parts[1] or 1) not in range(1, LARGEST_PORT + 1):
         return "the endpoint is more than a scheme, a host and a port"
     return ""
 
