@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import aioboto3
 import botocore.httpsession
 import botocore.loaders
 import pytest
@@ -130,9 +131,9 @@ IN_SETTINGS = st.fixed_dictionaries(
         "use_ssl": st.just(True),
     },
 )
+GOOD_KEYS = one_of("AKIDSETTINGS", "vJalr/XUtn+FEMI=")
 KEYS_IN_SETTINGS = st.just({}) | st.fixed_dictionaries(
-    {"aws_access_key_id": KEYS.filter(bool), "aws_secret_access_key": KEYS.filter(bool)},
-    optional={"aws_session_token": KEYS.filter(bool)},
+    {"aws_access_key_id": GOOD_KEYS, "aws_secret_access_key": GOOD_KEYS}, optional={"aws_session_token": GOOD_KEYS}
 )
 
 
@@ -238,6 +239,7 @@ sys.modules["certifi"] = None
 from dynadb_async.connection.wire.endpoint import usual_authorities
 found = usual_authorities()
 assert "botocore" not in sys.modules
+import aioboto3
 import botocore.httpsession
 assert found == botocore.httpsession.get_cert_path(True), found
 """
@@ -266,3 +268,17 @@ def test_the_context_of_tls_is_as_the_sdk_makes_it() -> None:
 def test_the_release_is_the_installed_one() -> None:
     """It is written where the user agent is made, too."""
     assert importlib.metadata.version("dynadb-async") == VERSION
+
+
+@pytest.mark.parametrize(("of_session", "expected"), [("sa-east-1", "sa-east-1"), (None, "eu-central-1")])
+async def test_the_region_of_a_users_session_comes_first(
+    monkeypatch: pytest.MonkeyPatch, of_session: str | None, expected: str
+) -> None:
+    """If it was made with one; then AWS_REGION, before AWS_DEFAULT_REGION."""
+    for name, value in {**WITH_KEYS, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+
+    opened = await OpenClient.open(aioboto3.Session(region_name=of_session), ClientConfig())
+    await opened.close()
+
+    assert expected == opened.sdk.meta.region_name

@@ -100,8 +100,10 @@ def _settings(session: aioboto3.Session, config: ClientConfig) -> dict[str, Any]
         # Its own is put together anew for each request, at a tenth of the request's cost.
         "user_agent": SDK_USER_AGENT,
     }
-    # The SDK reads AWS_DEFAULT_REGION only; its siblings in other languages, and Lambda, set this one.
-    if "region_name" not in given and session.region_name is None and "AWS_REGION" in os.environ:
+    inner: Any = session._session  # noqa: SLF001 - no public way leads there
+    # The SDK reads AWS_DEFAULT_REGION only; its siblings in other languages read this one first, and Lambda sets it.
+    # Before both comes what a user's session was made with.
+    if "region_name" not in given and inner.instance_variables().get("region") is None and os.environ.get("AWS_REGION"):
         given["region_name"] = os.environ["AWS_REGION"]
-    default = session._session.get_default_client_config()  # noqa: SLF001 - no public way leads there
+    default = inner.get_default_client_config()
     return {**given, "config": checking_config(options | dict(config.options), default)}

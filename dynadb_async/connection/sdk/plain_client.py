@@ -54,7 +54,7 @@ def is_plain_client(client: Any) -> bool:
         and parts.scheme in ("http", "https")
         and parts.path in ("", "/")
         and not parts.query
-        and not get_environ_proxies(meta.endpoint_url)
+        and not get_environ_proxies(meta.endpoint_url).keys() - {"no"}  # NO_PROXY is none
         and not any(getattr(config, name, None) for name in FOLLOWED_BY_THE_SDK_ONLY)
         and not set(getattr(config, "connector_args", None) or ()) - {"keepalive_timeout"}
         and type(client._endpoint.http_session) is CheckedHttpSession  # noqa: SLF001
