@@ -484,19 +484,6 @@ async def test_an_end_that_the_event_loop_has_not_seen_is_seen() -> None:
             assert 2 == server.accepted
 
 
-async def test_an_answer_before_the_request_was_sent_ends_the_connection() -> None:
-    """The rest of the request would be read as the next one."""
-
-    async def serve(asked: Asked) -> None:
-        await asked.send(answer(b"too large", line=b"HTTP/1.1 413 Too Large"))
-        await asked.until_left()
-
-    async with raw_server(serve, reads_bodies=False) as server, connected(server.url) as transport:
-        for number in (1, 2):
-            assert await outcome(transport, b"x" * 8_000_000) in (plain(b"too large", 413), BROKEN_OFF)
-            assert number == server.accepted
-
-
 async def test_the_time_for_an_answer_runs_from_its_request() -> None:
     """Not from the time that a connection may take, nor from the request before."""
     pace = evolve(PACE, connect_timeout=30, read_timeout=1.5)
