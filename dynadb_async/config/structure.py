@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from attrs import NOTHING, fields_dict, frozen
+from attrs import NOTHING, field, fields_dict, frozen
 
 from dynadb_async.config.settings import Path, Setting, camel, settings_of
 from dynadb_async.config.validation import SettingError, nearest, shown
@@ -45,7 +45,7 @@ def from_environment(kind: type[C], environ: Mapping[str, str], base: C | None) 
 class Given:
     """A value, and the place of it in the caller's own words."""
 
-    value: Any
+    value: Any = field(repr=False)
     place: str
 
 

@@ -32,6 +32,10 @@ class Answer(NamedTuple):
     members: dict[str, Any]
     body: bytes | None = None
 
+    def __repr__(self) -> str:
+        """Nothing of what is in it."""
+        return "Answer(…)"
+
 
 def answer_of(request: Request, status: int, checksum: str | None, request_id: str, body: bytes) -> Answer:
     """

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from dynadb_async.config import Conversations
 from dynadb_async.errors import MalformedItemError, SerializationError
@@ -50,7 +50,7 @@ class Recent:
 
     write: str
     number: int
-    append_id: str | None = None
+    append_id: str | None = field(default=None, repr=False)
 
     def attribute(self) -> dict[str, Any]:
         """As it is stored."""
@@ -172,8 +172,8 @@ class Names:
     """
 
     key_name: str
-    user_id: str
-    id: str
+    user_id: str = field(repr=False)
+    id: str = field(repr=False)
 
     def key(self, name: str) -> Item:
         """The key of the item called *name*."""

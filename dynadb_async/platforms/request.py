@@ -41,7 +41,7 @@ class PlatformRequest:
 
     user_id: str = field(repr=False)
     session: Session | None = field(default=None, repr=False)
-    turn_id: str
+    turn_id: str = field(repr=False)
     locale: str | None = None
     raw: dict[str, Any] = field(repr=False)
 
