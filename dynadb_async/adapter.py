@@ -203,6 +203,7 @@ class AsyncDynamoDb(Generic[T]):
             UsageError: There is a *turn_id*, and the reply is no data (a framework's response): it could not be kept.
                 Or *handler* saved a checkpoint. Nothing was written.
             RequestTimeoutError: Other turns of the user took all of its time. Nothing was written.
+            UsageError: *handler* is no coroutine function.
             RequestError: As for `turn`.
         """
         return await handled(self._running(), user_id, handler, session, turn_id, io_timeout, lost_reply)
@@ -253,6 +254,17 @@ class AsyncDynamoDb(Generic[T]):
         exported = self._layout.exported(await live.read(user_id) or {})
         talks = {} if live.beside is None else await live.beside.exported(user_id)
         return exported | ({"conversations": talks} if talks else {})
+
+    async def ping(self) -> float:
+        """
+        The seconds that one read of the table takes, for a health check; of nobody's item, and for half a read unit.
+
+        Raises:
+            TableError: The table does not fit, or is not there.
+            RequestError: DynamoDB or the network refused, or did not answer within `operation_timeout`.
+            UsageError: After `close()`.
+        """
+        return await self._running().ping()
 
     def conversation(self, user_id: str, conversation_id: str) -> "Conversation":
         """

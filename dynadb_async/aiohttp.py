@@ -13,6 +13,7 @@ For aiohttp: the adapter lives as long as the app, and a handler finds its turn 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from json import JSONDecodeError
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -25,6 +26,7 @@ except ImportError as _missing:
 
 from dynadb_async import AsyncDynamoDb, DynaDbError, Session, Turn
 from dynadb_async.http_errors import HTTP_ERRORS, HttpError, http_error
+from dynadb_async.platforms import MalformedRequestError
 
 ADAPTER: web.AppKey[AsyncDynamoDb[Any]] = web.AppKey("dynadb_async.adapter", AsyncDynamoDb)
 """Where the app keeps its adapter: `request.config_dict[ADAPTER]`, in an app within an app as well."""
@@ -104,7 +106,7 @@ async def _response(
 ) -> web.StreamResponse:
     """The handler's, once its turn was saved."""
     is_routed = request.match_info.http_exception is None
-    told = await read(request) if is_routed else None
+    told = await _told(request, read) if is_routed else None
     if told is None:
         return await handler(request)
     place = request.config_dict[ADAPTER].turn(
@@ -113,3 +115,14 @@ async def _response(
     async with place as turn:
         request[TURN] = turn
         return await handler(request)
+
+
+async def _told(
+    request: web.Request, read: Callable[[web.Request], Awaitable[TurnRequest | None]]
+) -> TurnRequest | None:
+    try:
+        return await read(request)
+    except (JSONDecodeError, UnicodeDecodeError, RecursionError):
+        # Nearly always `await request.json()`, of whatever somebody sends; the error shows it.
+        msg = "expected JSON in the request's body"
+    raise MalformedRequestError(msg)

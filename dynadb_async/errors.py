@@ -164,15 +164,18 @@ class RequestError(DynaDbError):
         operation: DynamoDB's name for it, such as `UpdateItem`.
         code: The server's error code, or one of ours for the network, such as `ConnectionFailed`.
         request_id: AWS support's handle for this request, where the server gave one.
+        reason: What AWS says itself, such as who may not do what; empty where its text could hold a person's words.
     """
 
-    def __init__(self, message: str, *, operation: str, code: str = "", request_id: str = "") -> None:
+    def __init__(self, message: str, *, operation: str, code: str = "", request_id: str = "", reason: str = "") -> None:
         details: Mapping[str, str] = {"code": code, "request id": request_id}
         said = ", ".join(f"{name} {value}" for name, value in details.items() if value)
-        super().__init__(f"{operation}: {message}" + (f" ({said})" if said else ""))
+        theirs = f"; AWS says: {reason}" if reason else ""
+        super().__init__(f"{operation}: {message}{theirs}" + (f" ({said})" if said else ""))
         self.operation = operation
         self.code = code
         self.request_id = request_id
+        self.reason = reason
 
 
 class ThrottledError(RequestError):

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from dynadb_async import AsyncDynamoDb, DynamoDbConfig, StoredElements, StoredHistory, StoredSession, Turn
-from dynadb_async.platforms import MalformedRequestError, messenger
+from dynadb_async.platforms import messenger
 
 HISTORY = StoredHistory(size=1, output=False, response=True)  # what was said last
 ELEMENTS = StoredElements(session=StoredSession(timedelta(minutes=30)), history=HISTORY)
@@ -36,7 +36,7 @@ async def webhook(call: web.Request) -> web.Response:
     """Answer each message of the call. If one fails, Messenger calls again; those that were saved are not repeated."""
     try:
         requests = messenger.requests_from_json(await call.json())
-    except MalformedRequestError as error:
+    except ValueError as error:  # no JSON, or not as Messenger documents it
         raise web.HTTPBadRequest(text=str(error)) from error
     for request in requests:
         answer = partial(answered, text=request.raw.get("message", {}).get("text", ""))

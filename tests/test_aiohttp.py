@@ -170,6 +170,9 @@ async def test_a_malformed_request_is_400(table: Table) -> None:
     app.router.add_post("/visit", unreached)
     async with calling(app) as http:
         assert (await called(http, user="nobody"))[0] == 400
+        for body in (b"", b"no JSON", b"\xff", b"[" * 100_000, b"[]", b"null", b'"text"'):
+            async with http.post("/visit", data=body, headers={"Content-Type": "application/json"}) as reply:
+                assert reply.status == 400, body
 
 
 async def test_answers_can_be_changed(table: Table, user_id: str) -> None:

@@ -371,12 +371,12 @@ def raises(data: dict[str, Any]) -> None:
         (
             UserData(Profile2, version=2, upgrade={1: raises}),
             {},
-            "the upgrade from version 1: raised KeyError in raises",
+            "the upgrade from version 1 failed: it raised KeyEses",
         ),
         (
             UserData(Profile2, version=2, upgrade={1: lambda data: [data]}),  # type: ignore[arg-type]
             {},
-            "the upgrade from version 1: expected a dict, got list",
+            "the upgrade from version 1 failed: expected a dict, got list",
         ),
         (UserData(Profile3, version=3, upgrade={2: to_3}), {}, "it has version 1, from which there is no upgrade any"),
         (V3, {VERSION: "3"}, "expected a whole number of 1 or more"),

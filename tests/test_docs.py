@@ -25,6 +25,10 @@ ALEXA = {
 }
 
 
+def test_health(client):
+    assert 0 < client.get("/health").json()["seconds"] < 10
+
+
 def test_streaming(client):
     message = {"user": "user-2", "id": "m-1", "text": "Hello"}
     assert client.post("/stream", json=message).text == "This is visit 1."
@@ -35,6 +39,10 @@ async def test_aiohttp():
 
     async with TestClient(TestServer(make_app())) as client, client.post("/alexa", json=ALEXA) as reply:
         assert (await reply.json())["response"]["outputSpeech"]["text"] == "This is visit 1."
+        async with client.get("/health") as health:
+            assert 0 < (await health.json())["seconds"] < 10
+        async with client.post("/alexa", data=b"no JSON") as refused:
+            assert refused.status == 400
 
 
 def test_lambda():

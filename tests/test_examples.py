@@ -170,6 +170,8 @@ async def test_messenger_refuses_what_is_no_call(webhooks: Webhooks) -> None:
     async with aiohttp.ClientSession() as http, http.post(f"{webhooks.messenger}/messenger", json={}) as answer:
         assert answer.status == 400
         assert "entry" in await answer.text()
+    async with aiohttp.ClientSession() as http, http.post(f"{webhooks.messenger}/messenger", data=b"no JSON") as answer:
+        assert answer.status == 400
 
 
 async def test_chat_gives_the_model_the_conversation(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,8 @@ NEEDED_BESIDE = {
 # A path ends in a file's name.
 EMBEDDED = re.compile(r"memory:[\w.-]*|file:[^\0]*[^\0/]", re.DOTALL)
 WITHOUT_BLANKS = re.compile("[!-~]+")
+# DynamoDB takes the table's ARN in its place.
+TABLE_NAME = r"(arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/)?[a-zA-Z0-9_.-]{3,255}"
 LONGEST_ATTRIBUTE_NAME = 255  # bytes: DynamoDB's limit
 LONGEST_SHOWN = 40
 LARGEST_SHOWN = 10**20
@@ -125,7 +127,7 @@ def _is_seconds(value: object) -> bool:
 
 
 def _is_table_name(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[a-zA-Z0-9_.-]{3,255}", value) is not None
+    return isinstance(value, str) and re.fullmatch(TABLE_NAME, value) is not None
 
 
 def _is_attribute_name(value: object) -> bool:

@@ -11,10 +11,12 @@ from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.failures import (
     CONDITION_FAILED,
+    KEY_MISMATCH,
     NOT_BEGUN,
     TRANSACTION_REFUSED,
     AttemptFailedError,
     ConditionFailedError,
+    Failure,
     TransactionRefusedError,
     error_of,
 )
@@ -23,6 +25,7 @@ from dynadb_async.connection.request import Request
 from dynadb_async.connection.retry import Attempts, RetryBudget
 from dynadb_async.connection.shape import units_of
 from dynadb_async.connection.ways import Ways
+from dynadb_async.errors import DynaDbError
 from dynadb_async.observer import Observer
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
@@ -98,8 +101,13 @@ class Connection:
             logger.debug("%s: attempt %d failed: %s", request.operation, attempts.made, failure.code)
             if pause is None:
                 is_unknown = may_have_happened and not OPERATIONS[request.operation].is_read
-                raise error_of(failure, request.operation, request.table, may_have_happened=is_unknown)
+                raise self._error(request, failure, may_have_happened=is_unknown)
             await asyncio.sleep(pause)
+
+    def _error(self, request: Request, failure: Failure, *, may_have_happened: bool) -> DynaDbError:
+        key = request.parameters.get("Key", ()) if failure.code == KEY_MISMATCH else ()
+        names = {"operation": request.operation, "table": request.table, "place": self.ways.place}
+        return error_of(failure, **names, may_have_happened=may_have_happened, key=key)
 
     def _attempt(self, request: Request, until: float) -> Awaitable[Answer]:
         """One attempt, to be awaited at once."""

@@ -1,11 +1,12 @@
 """Why an attempt failed: whether to try again, whether the write may have happened, what to say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from ssl import SSLCertVerificationError
 from typing import Any
 
 from attrs import evolve, frozen
 
+from dynadb_async.connection.reasons import reason_of
 from dynadb_async.connection.trust import is_too_old
 from dynadb_async.errors import (
     DynaDbError,
@@ -13,6 +14,7 @@ from dynadb_async.errors import (
     OutcomeUnknownError,
     RequestError,
     RequestTimeoutError,
+    TableError,
     TableNotFoundError,
     ThrottledError,
 )
@@ -26,6 +28,23 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 
 TRANSACTION_REFUSED = "TransactionCanceledException"
 MEMBER_REFUSED = "ConditionalCheckFailed"
+
+# Ours, for what DynamoDB has no code of its own for.
+KEY_MISMATCH, INDEX_MISMATCH = "KeyMismatch", "IndexMismatch"
+MISMATCHES = {
+    "type mismatch for index key": INDEX_MISMATCH,
+    "update the secondary index key": INDEX_MISMATCH,
+    "key element does not match the schema": KEY_MISMATCH,
+    "required keys was not given a value": KEY_MISMATCH,
+    "conditions on the keys is invalid": KEY_MISMATCH,
+    "type mismatch for key": KEY_MISMATCH,
+}
+"""By words of a ValidationException's text, which itself may hold a person's."""
+
+MOTO_ON_A_SORT_KEY = "validation exception"
+
+TABLE_OPERATIONS = {"DescribeTable", "CreateTable"}
+TTL_OPERATIONS = {"DescribeTimeToLive", "UpdateTimeToLive"}
 
 TABLE_MISSING = "ResourceNotFoundException"
 ITEM_TOO_LARGE = "ItemTooLarge"
@@ -72,7 +91,11 @@ ADVICE = {
     "InvalidSignatureException": "the signature was refused; check the secret key and this machine's clock",
     "MissingAuthenticationToken": "the request was not signed; check the credentials",
     "UnrecognizedClientException": "the access key or session token is unknown; check the credentials and the region",
-    "ValidationException": "DynamoDB holds the request to be invalid; please report this, with the request id",
+    "LimitExceededException": "a limit of the account was reached; use fewer tables, or ask AWS to raise it",
+    "ValidationException": (
+        "DynamoDB holds the request to be invalid; check that the table's key is table.primary_key_column, a text,"
+        " without a sort key, and that its indexes and table.create_options fit; else report it, with the request id"
+    ),
 }
 
 
@@ -85,6 +108,7 @@ class Failure:
         code: The server's error code, or ours for the network.
         advice: What to say.
         request_id: The server's handle.
+        reason: AWS's own text, where that can be nobody's words.
         is_retryable: Another attempt may succeed.
         may_have_happened: DynamoDB may have done what was asked.
         is_throttled: DynamoDB asks to slow down.
@@ -94,6 +118,7 @@ class Failure:
     code: str
     advice: str
     request_id: str = ""
+    reason: str = ""
     is_retryable: bool = True
     may_have_happened: bool = True
     is_throttled: bool = False
@@ -175,6 +200,9 @@ CREDENTIALS_LATE = Failure(
 )
 
 
+CONNECTIONLESS = {UNREACHABLE.code, UNTRUSTED.code, TLS_TOO_OLD.code}
+
+
 def failure_of_handshake(error: BaseException | None) -> Failure:
     """Why no connection stands. A server that was refused once is refused each time: that is told at once."""
     if isinstance(error, SSLCertVerificationError):
@@ -182,14 +210,15 @@ def failure_of_handshake(error: BaseException | None) -> Failure:
     return TLS_TOO_OLD if is_too_old(error) else UNREACHABLE
 
 
-def failure_of_answer(answer: Mapping[str, Any]) -> Failure:
-    """What an error answer in botocore's form means."""
+def failure_of_answer(answer: Mapping[str, Any], own_names: frozenset[str] = frozenset()) -> Failure:
+    """What an error answer in botocore's form means; *own_names* of our settings may be in its text."""
     details = answer.get("ResponseMetadata", {})
     code, status = told(answer.get("Error", {}).get("Code", "")), details.get("HTTPStatusCode", 0)
     failure = Failure(
         code=code,
         advice=ADVICE.get(code, "DynamoDB refused the request"),
         request_id=told(details.get("RequestId", "")),
+        reason=reason_of(code, answer.get("Error", {}).get("Message"), own_names),
         is_retryable=False,
         may_have_happened=False,
     )
@@ -206,9 +235,15 @@ def failure_of_answer(answer: Mapping[str, Any]) -> Failure:
         return evolve(
             failure, code=code, advice="DynamoDB had a fault of its own", is_retryable=True, may_have_happened=True
         )
-    if code == "ValidationException" and "size" in str(answer["Error"].get("Message", "")).lower():
-        return evolve(failure, code=ITEM_TOO_LARGE)
-    return failure
+    return evolve(failure, code=_code_of_invalid(answer)) if code == "ValidationException" else failure
+
+
+def _code_of_invalid(answer: Mapping[str, Any]) -> str:
+    text = str(answer["Error"].get("Message", "")).lower()
+    if text == MOTO_ON_A_SORT_KEY:
+        return KEY_MISMATCH
+    found = [code for words, code in MISMATCHES.items() if words in text]
+    return found[0] if found else ITEM_TOO_LARGE if "size" in text else "ValidationException"
 
 
 def transaction_refused(answer: Mapping[str, Any]) -> Exception:
@@ -230,14 +265,28 @@ def told(words: object) -> str:
     return "".join([sign for sign in str(words)[:LONGEST_WORD] if sign.isprintable()])
 
 
-def error_of(failure: Failure, operation: str, table: str, *, may_have_happened: bool) -> DynaDbError:
-    """The error that a user sees when *operation* on *table* is given up for *failure*."""
-    if failure.code == TABLE_MISSING:
-        return TableNotFoundError(f"table {table} does not exist; create it, or set table.create_table_on_init")
-    if failure.code == ITEM_TOO_LARGE:
-        return ItemTooLargeError("DynamoDB holds the item to be over 400 KB; keep less in it")
+def error_of(
+    failure: Failure, operation: str, table: str, *, may_have_happened: bool, key: Collection[str] = (), place: str = ""
+) -> DynaDbError:
+    """
+    The error that a user sees when *operation* on *table* is given up for *failure*.
+
+    Args:
+        failure: Why.
+        operation: What was asked.
+        table: Of which table.
+        may_have_happened: It may have been done.
+        key: The attributes that were sent as the item's key.
+        place: Host, port and region, for where there is no connection.
+    """
+    if failure.code in NOT_OF_THE_REQUEST:
+        return NOT_OF_THE_REQUEST[failure.code](failure, table, key)
     kind: type[RequestError] = RequestError
-    advice = failure.advice
+    advice = (
+        failure.advice
+        + _permission(failure, operation)
+        + (f" - at {place}" if place and failure.code in CONNECTIONLESS else "")
+    )
     if may_have_happened:
         kind = OutcomeUnknownError
         advice += "; the write may have happened, repeat it with the same turn_id"
@@ -245,4 +294,45 @@ def error_of(failure: Failure, operation: str, table: str, *, may_have_happened:
         kind = ThrottledError
     elif failure.is_late:
         kind = RequestTimeoutError
-    return kind(advice, operation=operation, code=failure.code, request_id=failure.request_id)
+    return kind(advice, operation=operation, code=failure.code, request_id=failure.request_id, reason=failure.reason)
+
+
+def _permission(failure: Failure, operation: str) -> str:
+    if "AccessDenied" not in failure.code:
+        return ""
+    if operation in TTL_OPERATIONS:
+        return "; with table.ttl=None, or table.create_table_on_init=False, this needs none"
+    return "; with table.create_table_on_init=False this needs none" if operation in TABLE_OPERATIONS else ""
+
+
+def _missing(failure: Failure, table: str, _: Collection[str]) -> DynaDbError:
+    said = f" (AWS says: {failure.reason})" if failure.reason else ""
+    return TableNotFoundError(f"table {table} does not exist; create it, or set table.create_table_on_init{said}")
+
+
+def _key_mismatch(_: Failure, table: str, key: Collection[str]) -> DynaDbError:
+    needed = ", ".join(f"{name} (S)" for name in key) or "the key of the settings"
+    return TableError(
+        f"table {table} has another key, or a sort key besides, but {needed} alone is needed; "
+        "choose another table.name, or the table's own key as table.primary_key_column"
+    )
+
+
+def _index_mismatch(_: Failure, table: str, __: Collection[str]) -> DynaDbError:
+    return TableError(
+        f"table {table} has an index on an attribute that is stored here with another type (updatedAt and createdAt "
+        "are texts); choose another table.name, change the index, or switch that element off in stored_elements"
+    )
+
+
+def _too_large(*_: object) -> DynaDbError:
+    return ItemTooLargeError("DynamoDB holds the item to be over 400 KB; keep less in it")
+
+
+NOT_OF_THE_REQUEST: Mapping[str, Callable[[Failure, str, Collection[str]], DynaDbError]] = {
+    TABLE_MISSING: _missing,
+    ITEM_TOO_LARGE: _too_large,
+    KEY_MISMATCH: _key_mismatch,
+    INDEX_MISMATCH: _index_mismatch,
+}
+"""By code: what is wrong with the table or the item, whatever was asked."""

@@ -33,7 +33,7 @@ def refusal_of(request: Request, answer: Mapping[str, Any]) -> Exception:
             return transaction_refused(answer)
     except AttemptFailedError as error:
         return error
-    return AttemptFailedError(failure_of_answer(answer))
+    return AttemptFailedError(failure_of_answer(answer, frozenset({request.table})))
 
 
 def _failed_condition(request: Request, item: Any) -> Exception:

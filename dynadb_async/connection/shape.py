@@ -58,7 +58,11 @@ def check_key(request: Request, answer: Mapping[str, Any]) -> None:
         raise AttemptFailedError(CORRUPT)
     if "Items" in answer and not all(key <= item.items() for item in answer["Items"]):
         raise AttemptFailedError(CORRUPT)
-    if "Table" in answer and answer["Table"].get("TableName", request.table) != request.table:
+    # Asked for by its ARN, a table is described by the name at the ARN's end.
+    if "Table" in answer and answer["Table"].get("TableName", request.table) not in (
+        request.table,
+        request.table.rpartition("/")[2],
+    ):
         raise AttemptFailedError(CORRUPT)
 
 

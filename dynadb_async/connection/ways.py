@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import define, field
 
@@ -44,6 +45,8 @@ class Ways:
         sdk: The ordinary client.
         store: The store in the process that takes its place, if the settings name one.
         all: The ways, once they are open.
+        region: Where the requests go, once that is known.
+        place: The same, with host and port.
         not_plain: Why the SDK had to be asked before anything else, if it had.
     """
 
@@ -51,6 +54,8 @@ class Ways:
     sdk: SharedClient
     store: Store | None = None
     all: tuple[Way, ...] = field(default=(), init=False)
+    region: str = field(default="", init=False)
+    place: str = field(default="", init=False)
     not_plain: str = field(default="", init=False)
     _life: AsyncGenerator[tuple[Way, ...]] | None = field(default=None, init=False)
     _is_closed: bool = field(default=False, init=False)
@@ -104,11 +109,18 @@ class Ways:
         """What the wire needs to know; None if it can't be taken."""
         plain = self._plain()
         if isinstance(plain, Plain):
+            self._goes_to(plain.endpoint_url, plain.region_name)
             return plain
         self.not_plain = plain.because
         logger.debug("the SDK is asked from the beginning: %s", plain.because)
         client = await self.sdk.opened()
+        self._goes_to(client.sdk.meta.endpoint_url, client.sdk.meta.region_name)
         return client.plain() if self.config.fast_path else None
+
+    def _goes_to(self, url: str, region: str) -> None:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.region, self.place = region, f"{parts.hostname}:{port}, region {region}"
 
     def _plain(self) -> Plain | NotPlain:
         if self.sdk.session.given is not None:
@@ -135,6 +147,7 @@ class Ways:
         from dynadb_async.connection.embedded.way import Embedded  # noqa: PLC0415 - nobody else pays for it
 
         way = Embedded(store)
+        self.region = "this process"
         try:
             yield (way,)
         finally:

@@ -177,14 +177,14 @@ class Shape:
         try:
             answer: object = function(data)
         except Exception as error:  # noqa: BLE001 - whatever the app's function raises, perhaps with a value in it
-            reason = told(error)
+            reason = told(error, subject="it")
         else:
             if answer is None:
                 return data
             if isinstance(answer, dict):
                 return dict(answer)
             reason = f"expected a dict, got {type(answer).__name__}"
-        raise MalformedItemError("user.data", f"the upgrade from version {step}: {reason}")
+        raise MalformedItemError("user.data", f"the upgrade from version {step} failed: {reason}")
 
     def written(self, value: Any, stored: Any) -> dict[str, Any]:
         """

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from dynadb_async.errors import ReplyLostError, VersionConflictError
+from dynadb_async.errors import ReplyLostError, UsageError, VersionConflictError
 from dynadb_async.running.live import Live
 from dynadb_async.running.stay import Stay
 from dynadb_async.turn import Session, Turn
@@ -48,7 +48,7 @@ async def _answer(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]
     turn.loaded.is_open = turn.loaded.may_run_again = True
     stay.left.pause()
     try:
-        answer = await handler(turn)
+        answer = await _begun(handler, turn)
     finally:
         turn.loaded.is_open = turn.loaded.may_run_again = False
         stay.left.resume()
@@ -68,3 +68,14 @@ async def _first_reply(turn: Turn[Any], lost_reply: LostReply | None) -> Any:
     made = lost_reply(turn)
     turn.response = await made if inspect.isawaitable(made) else made
     return turn.response
+
+
+def _begun(handler: Callable[[Turn[Any]], Awaitable[Any]], turn: Turn[Any]) -> Awaitable[Any]:
+    running: object = handler(turn)
+    if isinstance(running, Awaitable):
+        return running
+    msg = (
+        f"expected a coroutine function as handler, got one that returns {type(running).__name__}; "
+        "write it with async def, and without yield; nothing was saved"
+    )
+    raise UsageError(msg)

@@ -267,6 +267,17 @@ class Live:
             await self._table_ready(left)
             return await self.store.read(user_id, until=left.until())
 
+    async def ping(self) -> float:
+        """The seconds of one read; 0 where nothing is read at all."""
+        if not self.is_enabled:
+            return 0.0
+        with self.under_way("read"):
+            left = self.time_left()
+            await self._table_ready(left)
+            began = self.loop.time()
+            await self.store.ping(until=left.until())
+            return self.loop.time() - began
+
     async def _table_ready(self, left: TimeLeft) -> None:
         await self.table_ready(self.table, left)
 

@@ -13,6 +13,9 @@ from dynadb_async.connection.request import Request
 from dynadb_async.item import Item, Layout, Snapshot
 from dynadb_async.turn import Session, Turn
 
+# Whom a health check asks for: no platform has such a user.
+NOBODY = "dynadb-async ping"
+
 
 @frozen(kw_only=True)
 class Store:
@@ -52,6 +55,10 @@ class Store:
         """The item as it is stored, or None."""
         request = self._read_request(user_id, is_consistent=True)
         return (await self.connection.call(request, until=until)).members.get("Item")
+
+    async def ping(self, *, until: float) -> None:
+        """Read the item of nobody."""
+        await self.connection.call(self._read_request(NOBODY, is_consistent=False), until=until)
 
     def _read_request(self, user_id: str, *, is_consistent: bool) -> Request:
         table, key = self.layout.config.table.name, self.layout.key(user_id)

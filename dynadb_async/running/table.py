@@ -24,7 +24,8 @@ logger: logging.Logger = logging.getLogger("dynadb_async")
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 # Somebody else is at it, or too many tables are being made at once: look again.
-BUSY = {"ResourceInUseException", "LimitExceededException"}
+LIMIT = "LimitExceededException"
+BUSY = {"ResourceInUseException", LIMIT}
 USABLE = {"ACTIVE", "UPDATING"}
 PASSING = {"CREATING", "DELETING"}
 
@@ -154,10 +155,11 @@ class Table:
         except OutcomeUnknownError:
             return False
         except RequestError as error:
-            if error.code not in BUSY:
+            # A limit on what is under way at once is over soon; one on what there may be is not.
+            if error.code not in BUSY or (error.code == LIMIT and "simultaneously" not in error.reason):
                 raise
             return False
-        logger.info("creating table %s", config.name)
+        logger.info("creating table %s in %s", config.name, self.connection.ways.region)
         return bool(answer.get("TableDescription", {}).get("TableStatus") == "ACTIVE")
 
     def _key(self) -> list[tuple[str, str]]:

@@ -41,7 +41,7 @@ def expected(word: str, value: object) -> NoReturn:
     raise Misfit(f"expected {word}, got {type(value).__name__}")
 
 
-def told(error: BaseException, names: Collection[str] | None = None) -> str:
+def told(error: BaseException, names: Collection[str] | None = None, *, subject: str = "user_data") -> str:
     """
     All that does not fit, in one line: `visits: expected a whole number, got str; pet.name: required`.
 
@@ -49,10 +49,15 @@ def told(error: BaseException, names: Collection[str] | None = None) -> str:
         error: What the class raised.
         names: Of all fields of a pydantic model and of what is in it: its errors do not tell fields from a dict's keys.
             If they are not known, only the outermost field is shown.
+        subject: What raised, where it is no field of it.
     """
     found = list(dict.fromkeys(_misfits(error, (), names)))
-    texts = [f"{place(path)}: {rule}" if path else rule for path, rule in found[:MOST_SHOWN]]
+    texts = [f"{place(path)}: {rule}" if path else _of_all(rule, subject) for path, rule in found[:MOST_SHOWN]]
     return "; ".join(texts) + (f"; and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else "")
+
+
+def _of_all(rule: str, subject: str) -> str:
+    return f"{subject} {rule}" if rule.startswith("raised ") else rule
 
 
 def _misfits(error: Any, path: Path, names: Collection[str] | None) -> Iterator[tuple[Path, str]]:
