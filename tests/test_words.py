@@ -1,6 +1,7 @@
 """What is said when something is wrong: each mistake of a first day, and the words that help."""
 
 import functools
+import itertools
 import json
 import logging
 import socket
@@ -51,6 +52,9 @@ async def server() -> AsyncIterator[RawServer]:
         yield server
 
 
+IDS = itertools.count()
+
+
 def adapter(url: str, way: bool = True, *, creates: bool = False, **client: Any) -> AsyncDynamoDb:
     """An adapter at *url*."""
     settings = {"region_name": "eu-central-1", **KEYS, **PATIENCE, "max_attempts": 1, **client}
@@ -73,7 +77,8 @@ def refuses(code: str, message: str, **others: Any) -> Callable[[Asked], Awaitab
             await asked.send(answer(json.dumps(members).encode()))
             return
         body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
-        fields = b"x-amzn-RequestId: request-1", b"Content-Type: application/x-amz-json-1.0"
+        # Each its own: an answer whose id was there before is another request's.
+        fields = f"x-amzn-RequestId: request-{next(IDS)}".encode(), b"Content-Type: application/x-amz-json-1.0"
         await asked.send(answer(json.dumps(body).encode(), *fields, line=b"HTTP/1.1 400 Bad Request"))
 
     return script
@@ -123,7 +128,7 @@ async def test_what_aws_says_is_passed_on(
         with pytest.raises(kind or RequestError) as caught:
             await db.load("user-1")
     assert caught.value.reason == said
-    assert f"; AWS says: {said} (code {code}, request id request-1)" in str(caught.value)
+    assert f"; AWS says: {said} (code {code}, request id request-" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ MOTO_ON_A_SORT_KEY = "validation exception"
 TABLE_OPERATIONS = {"DescribeTable", "CreateTable"}
 TTL_OPERATIONS = {"DescribeTimeToLive", "UpdateTimeToLive"}
 
+LIMIT_REACHED = "LimitExceededException"
 TABLE_MISSING = "ResourceNotFoundException"
 ITEM_TOO_LARGE = "ItemTooLarge"
 
@@ -91,7 +92,7 @@ ADVICE = {
     "InvalidSignatureException": "the signature was refused; check the secret key and this machine's clock",
     "MissingAuthenticationToken": "the request was not signed; check the credentials",
     "UnrecognizedClientException": "the access key or session token is unknown; check the credentials and the region",
-    "LimitExceededException": "a limit of the account was reached; use fewer tables, or ask AWS to raise it",
+    LIMIT_REACHED: "a limit of the account was reached; use fewer tables, or ask AWS to raise it",
     "ValidationException": (
         "DynamoDB holds the request to be invalid; check that the table's key is table.primary_key_column, a text,"
         " without a sort key, and that its indexes and table.create_options fit; else report it, with the request id"

@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
+
 from dynadb_async.connection.failures import (
+    ADVICE,
     CONDITION_FAILED,
     CORRUPT,
+    LIMIT_REACHED,
     TRANSACTION_REFUSED,
     AttemptFailedError,
     ConditionFailedError,
     failure_of_answer,
     transaction_refused,
 )
+from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.shape import check_item, check_key
 
@@ -33,7 +38,11 @@ def refusal_of(request: Request, answer: Mapping[str, Any]) -> Exception:
             return transaction_refused(answer)
     except AttemptFailedError as error:
         return error
-    return AttemptFailedError(failure_of_answer(answer, frozenset({request.table})))
+    failure = failure_of_answer(answer, frozenset({request.table}))
+    if code == LIMIT_REACHED and not OPERATIONS[request.operation].is_about_items:
+        # Of requests at once it is over soon; of tables it is not, and whoever asked knows which it may be.
+        failure = evolve(failure, advice=ADVICE[LIMIT_REACHED], is_retryable=False, is_throttled=False)
+    return AttemptFailedError(failure)
 
 
 def _failed_condition(request: Request, item: Any) -> Exception:

@@ -9,6 +9,7 @@ from attrs import define, field
 
 from dynadb_async.config import OnDemand, TableConfig
 from dynadb_async.connection.connection import Connection
+from dynadb_async.connection.failures import LIMIT_REACHED
 from dynadb_async.connection.request import Request
 from dynadb_async.errors import (
     OutcomeUnknownError,
@@ -24,8 +25,7 @@ logger: logging.Logger = logging.getLogger("dynadb_async")
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 # Somebody else is at it, or too many tables are being made at once: look again.
-LIMIT = "LimitExceededException"
-BUSY = {"ResourceInUseException", LIMIT}
+BUSY = {"ResourceInUseException", LIMIT_REACHED}
 USABLE = {"ACTIVE", "UPDATING"}
 PASSING = {"CREATING", "DELETING"}
 
@@ -156,7 +156,7 @@ class Table:
             return False
         except RequestError as error:
             # A limit on what is under way at once is over soon; one on what there may be is not.
-            if error.code not in BUSY or (error.code == LIMIT and "simultaneously" not in error.reason):
+            if error.code not in BUSY or (error.code == LIMIT_REACHED and "simultaneously" not in error.reason):
                 raise
             return False
         logger.info("creating table %s in %s", config.name, self.connection.ways.region)
