@@ -35,6 +35,7 @@ class Message(BaseModel):
 
     user: str
     text: str
+    id: str | None = None  # with one, a message that is sent again after a crash is in the conversation once
 
 
 @app.post("/chat")
@@ -50,14 +51,17 @@ async def reply(message: Message) -> AsyncIterator[str]:
     No `handle` here: it may run its handler again, and a model is slow, costs money and never says the same twice.
     """
     db: AsyncDynamoDb = app.state.db
-    async with db.turn(message.user) as turn:
+    async with db.turn(message.user, turn_id=message.id) as turn:
+        if turn.is_duplicate:
+            yield turn.response or ""
+            return
         turn.input = message.text
         await db.save(turn)  # a checkpoint: what the person wrote is kept, even if the model fails or they hang up
         said = ""
         async for word in model(conversation(turn)):
             said += word
             yield word
-        turn.output = said
+        turn.output = turn.response = said
 
 
 def conversation(turn: Turn) -> list[dict[str, str]]:

@@ -31,7 +31,8 @@ def test_health(client):
 
 def test_streaming(client):
     message = {"user": "user-2", "id": "m-1", "text": "Hello"}
-    assert client.post("/stream", json=message).text == "This is visit 1."
+    for _ in range(2):
+        assert client.post("/stream", json=message).text == "This is visit 1."
 
 
 async def test_aiohttp():

@@ -8,9 +8,12 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+import httpx2
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from attrs import frozen
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +34,8 @@ from dynadb_async import (
     UsageError,
     VersionConflictError,
 )
-from dynadb_async.http_errors import http_error
+from dynadb_async.aiohttp import ADAPTER, adapter_context, turns
+from dynadb_async.fastapi import EXCEPTION_HANDLERS, AppDynamoDb
 from dynadb_async.item.recent import LARGEST_RESPONSE
 from dynadb_async.item.unfinished import digest_of
 from tests.engines import Engine
@@ -327,11 +331,45 @@ async def test_a_reply_lost_to_a_faster_delivery(dbs: tuple[Db, Db]) -> None:
     assert {"visits": 1} == (await db.export("user-1"))["user"]["data"]
 
 
-async def test_a_lost_reply_is_an_empty_answer() -> None:
+async def large_reply(turn: Turn[Any]) -> str:
+    """More than is kept."""
+    turn.user.data["visits"] = turn.user.data.get("visits", 0) + 1
+    return "x" * 2 * LARGEST_RESPONSE
+
+
+async def test_a_lost_reply_is_an_empty_answer_of_fastapi(memory: Engine, table_name: str) -> None:
     """Platforms repeat what is answered with 5xx, and there is nothing to repeat."""
-    answer = http_error(ReplyLostError("lost"))
-    assert answer is not None
-    assert (200, "") == (answer.status, answer.detail)
+    holder = AppDynamoDb(lambda: adapter(memory, table_name))
+    app = FastAPI(exception_handlers=EXCEPTION_HANDLERS)
+
+    @app.post("/visit")
+    async def visit() -> Any:
+        return await holder.adapter.handle("user-1", large_reply, turn_id="m-1")
+
+    transport = httpx2.ASGITransport(app)
+    async with holder.lifespan(app), httpx2.AsyncClient(transport=transport, base_url="http://app") as http:
+        first, again = await http.post("/visit"), await http.post("/visit")
+    assert (200, 2 * LARGEST_RESPONSE) == (first.status_code, len(first.json()))
+    assert (200, b"") == (again.status_code, again.content)
+
+
+async def test_a_lost_reply_is_an_empty_answer_of_aiohttp(memory: Engine, table_name: str) -> None:
+    """The same, where a handler opens its turn itself."""
+
+    async def visit(request: web.Request) -> web.Response:
+        return web.json_response(await request.config_dict[ADAPTER].handle("user-1", large_reply, turn_id="m-1"))
+
+    async def no_turn(_request: web.Request) -> None:
+        pass
+
+    app = web.Application(middlewares=[turns(no_turn)])
+    app.cleanup_ctx.append(adapter_context(lambda: adapter(memory, table_name)))
+    app.router.add_post("/visit", visit)
+    async with TestClient(TestServer(app)) as http:
+        async with http.post("/visit") as first:
+            assert (200, 2 * LARGEST_RESPONSE) == (first.status, len(await first.json()))
+        async with http.post("/visit") as again:
+            assert (200, b"") == (again.status, await again.read())
 
 
 class Plain:
@@ -445,3 +483,16 @@ async def test_what_a_resumed_turn_changed_conflicts_as_ever(dbs: tuple[Db, Db])
     again.user.data["visits"] = 2
     with pytest.raises(VersionConflictError):
         await db.save(again)
+
+
+async def test_a_user_of_jovos_is_resumed(memory: Engine, table_name: str) -> None:
+    """An item that another program wrote has no recent turns; a checkpoint brings the first."""
+    async with memory.client() as client, adapter(memory, table_name) as db:
+        await db.open()
+        history = {"M": {"items": {"L": [{"M": {"input": {"S": "Hi"}}}]}}}
+        item = {"userId": {"S": "user-1"}, "user": {"M": {"data": {"M": {}}}}, "history": history}
+        await client.put_item(TableName=table_name, Item=item)
+        with pytest.raises(CRASH):
+            await ask(db, crashes=True)
+        assert (await ask(db)).is_resumed
+        assert ["Hello, Hello to you", "Hi, None"] == await said(db)

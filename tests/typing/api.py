@@ -164,6 +164,10 @@ async def uses_a_model(db: AsyncDynamoDb[Profile]) -> None:
     assert_type(turn, Turn[Profile])
     await db.save(turn)
     assert_type(await db.handle("user-1", handler), Any)
+    assert_type(turn.is_resumed, bool)
+    await db.handle("user-1", handler, turn_id="t-1", lost_reply=lambda turn: turn.user.data.name)
+    await db.handle("user-1", handler, turn_id="t-1", lost_reply=handler)
+    await db.handle("user-1", handler, lost_reply=another)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await db.handle("user-1", another)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     db.turn(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
