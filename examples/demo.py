@@ -2,6 +2,7 @@
 The example webhooks at work: they, and a DynamoDB for them, run here on free ports, and people talk to them over HTTP.
 
     python -m examples.demo
+    DYNADB_CLIENT__ENDPOINT_URL=memory: python -m examples.demo     (or file:db.json: without a server)
 
 It ends with an error if any reply is not as expected. Nothing leaves this machine, and nothing is left running.
 """
@@ -9,15 +10,19 @@ It ends with an error if any reply is not as expected. Nothing leaves this machi
 import asyncio
 import base64
 import json
+import os
 import time
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
 
 import aioboto3
 
 from dynadb_async.testing import LocalServer, local_server
-from examples.local import Webhooks, environment, running_webhooks, settings_for
+from examples import fastapi_alexa
+from examples.local import PATIENCE, Webhooks, environment, running_webhooks, settings_for
 
 TIMEOUT = 60
 LONGEST_SHOWN = 160
@@ -79,7 +84,12 @@ async def show_item(dynamodb: LocalServer) -> None:
     """What is stored about one person."""
     async with aioboto3.Session().client("dynamodb", **dynamodb.client) as client:
         item = (await client.get_item(TableName="skill-users", Key={"userId": {"S": "ada"}}))["Item"]
-    print("\nAda's item in the table skill-users:")
+    show_members("Ada's item in the table skill-users", item)
+
+
+def show_members(what: str, item: dict[str, Any]) -> None:
+    """Print an item, or everything that is known of a person."""
+    print(f"\n{what}:")
     for name, value in item.items():
         text = json.dumps(value)
         print(f"  {name:<11} {text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + ' …'}")
@@ -95,26 +105,45 @@ def show_tables(recording: Path) -> None:
         raise SystemExit("expected one for each table")
 
 
-async def play(dynamodb: LocalServer, recording: Path) -> None:
-    """The whole demo."""
+async def talk(webhooks: Webhooks) -> None:
+    """All that people say."""
+    print(f"Webhooks: Alexa {webhooks.alexa}, Messenger {webhooks.messenger}, chat {webhooks.chat}")
+    await everybody_at_once(webhooks)
+    await ada_and_alexa(webhooks)
+    await bob_and_messenger(webhooks)
+    await cleo_and_the_model(webhooks)
+
+
+async def play_on_server(dynamodb: LocalServer, recording: Path) -> None:
+    """The whole demo, and what the server knows of it."""
     async with asyncio.timeout(TIMEOUT), running_webhooks() as webhooks:
         print(f"DynamoDB (moto): {dynamodb.endpoint_url}")
-        print(f"Webhooks: Alexa {webhooks.alexa}, Messenger {webhooks.messenger}, chat {webhooks.chat}")
-        await everybody_at_once(webhooks)
-        await ada_and_alexa(webhooks)
-        await bob_and_messenger(webhooks)
-        await cleo_and_the_model(webhooks)
+        await talk(webhooks)
         await show_item(dynamodb)
     show_tables(recording)
 
 
+async def play_in_process(store: str) -> None:
+    """The whole demo without a server; whoever talks has not been here before, though a file remembers all others."""
+    run = f"-{uuid4().hex[:6]}" if store.startswith("file:") else ""
+    async with asyncio.timeout(TIMEOUT), running_webhooks(run) as webhooks:
+        print(f"A store in the process: {store}")
+        await talk(webhooks)
+        show_members("All that is known of Ada", await fastapi_alexa.app.state.db.export(f"ada{run}"))
+
+
 def main() -> None:
     """Start everything, play, and stop everything."""
+    store = os.environ.get("DYNADB_CLIENT__ENDPOINT_URL", "")
+    if store.startswith(("memory:", "file:")):
+        with environment(PATIENCE):
+            asyncio.run(play_in_process(store))
+        return
     with TemporaryDirectory() as folder:
         recording = Path(folder) / "requests"
         record = {"MOTO_ENABLE_RECORDING": "true", "MOTO_RECORDER_FILEPATH": str(recording)}
         with environment(record), local_server() as dynamodb, environment(settings_for(dynamodb)):
-            asyncio.run(play(dynamodb, recording))
+            asyncio.run(play_on_server(dynamodb, recording))
 
 
 if __name__ == "__main__":

@@ -22,11 +22,13 @@ LOOPBACK = "127.0.0.1"
 START_TIMEOUT = 20
 
 
+# On a busy machine a test server, or a disk, takes its time, which says nothing about the examples.
+PATIENCE = {"DYNADB_CLIENT__READ_TIMEOUT": "5", "DYNADB_CLIENT__OPERATION_TIMEOUT": "15"}
+
+
 def settings_for(dynamodb: LocalServer) -> dict[str, str]:
     """The variables by which `DynamoDbConfig.from_env` finds *dynamodb*."""
-    # On a busy machine a test server takes its time, which says nothing about the examples.
-    patience = {"read_timeout": "5", "operation_timeout": "15"}
-    return {f"DYNADB_CLIENT__{name.upper()}": value for name, value in (dynamodb.client | patience).items()}
+    return {f"DYNADB_CLIENT__{name.upper()}": value for name, value in dynamodb.client.items()} | PATIENCE
 
 
 @contextmanager
@@ -92,16 +94,23 @@ class Outbox:
 
 @frozen
 class Webhooks:
-    """The running examples, and a client to call them with."""
+    """
+    The running examples, and a client to call them with.
+
+    Attributes:
+        run: What is appended to each person's id, so that nobody was here before.
+    """
 
     http: aiohttp.ClientSession
     alexa: str
     messenger: str
     chat: str
     outbox: Outbox
+    run: str
 
     async def tell_alexa(self, user: str, request: dict[str, Any], *, session: str, is_new: bool = False) -> str:
         """What Alexa says in return."""
+        user += self.run
         body = {
             "session": {"new": is_new, "sessionId": session, "user": {"userId": user}},
             "context": {"System": {"user": {"userId": user}}},
@@ -112,20 +121,20 @@ class Webhooks:
 
     async def tell_messenger(self, user: str, text: str, *, mid: str) -> str:
         """What the bot sends in return."""
-        event = {"sender": {"id": user}, "message": {"mid": mid, "text": text}}
+        event = {"sender": {"id": user + self.run}, "message": {"mid": mid, "text": text}}
         body = {"object": "page", "entry": [{"messaging": [event]}]}
         async with self.http.post(f"{self.messenger}/messenger", json=body):
             return self.outbox.sent[-1][1]
 
     async def tell_chat(self, user: str, text: str) -> str:
         """What the model says in return."""
-        async with self.http.post(f"{self.chat}/chat", json={"user": user, "text": text}) as answer:
+        async with self.http.post(f"{self.chat}/chat", json={"user": user + self.run, "text": text}) as answer:
             return (await answer.text()).strip()
 
 
 @asynccontextmanager
-async def running_webhooks() -> AsyncIterator[Webhooks]:
-    """Start the examples, each on a port of its own, and stop them."""
+async def running_webhooks(run: str = "") -> AsyncIterator[Webhooks]:
+    """Start the examples, each on a port of its own, and stop them. See `Webhooks` for *run*."""
     async with AsyncExitStack() as stack:
         outbox = Outbox()
         send_api = await stack.enter_async_context(served_by_aiohttp(outbox.make_app()))
@@ -134,4 +143,4 @@ async def running_webhooks() -> AsyncIterator[Webhooks]:
         messenger = await stack.enter_async_context(served_by_aiohttp(aiohttp_messenger.make_app()))
         chat = await stack.enter_async_context(served_by_uvicorn(llm_chat.app))
         http = await stack.enter_async_context(aiohttp.ClientSession(raise_for_status=True))
-        yield Webhooks(http, alexa, messenger, chat, outbox)
+        yield Webhooks(http, alexa, messenger, chat, outbox, run)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -298,3 +299,29 @@ def test_demo_fails_when_something_is_off() -> None:
 
     assert played.returncode == 1
     assert "expected: Nice to meet you, Ada." in played.stderr
+
+
+@pytest.mark.parametrize("store", ["memory:", "file:{}/db/users.json"])
+def test_demo_plays_without_a_server(tmp_path: Path, store: str) -> None:
+    """One variable is enough; and a file, which remembers who was here, lets it play again."""
+    for _ in range(2):
+        played = demo(DYNADB_CLIENT__ENDPOINT_URL=store.format(tmp_path))
+
+        assert (played.returncode, played.stderr) == (0, "")
+        for line in (
+            "50 × Welcome! What is your name?",
+            "This is visit 3.",
+            "I remember 2 messages.",
+            '  userId      "ada',
+        ):
+            assert line in played.stdout
+
+
+@pytest.mark.parametrize("store", ["memory:", "file:{}/db/users.json"])
+async def test_examples_without_a_server(tmp_path: Path, store: str) -> None:
+    """Each example runs on a store in the process."""
+    with environment({"DYNADB_CLIENT__ENDPOINT_URL": store.format(tmp_path)}):
+        async with running_webhooks() as webhooks:
+            assert await webhooks.tell_alexa("ada", LAUNCH, session="1", is_new=True) == "Welcome! What is your name?"
+            assert await webhooks.tell_messenger("bob", "hi", mid="m_1") == HELLO.format(1)
+            assert await webhooks.tell_chat("cleo", "Hi!") == "I remember 1 messages. You began with: Hi!"
