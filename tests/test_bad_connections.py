@@ -244,6 +244,12 @@ def test_patience_follows_what_answers_take() -> None:
         patience.learn(0.005)
     assert SHORTEST == patience.seconds
     assert [0.1, 0.15, 0.225, 0.3375, 0.5, 0.5] == pytest.approx([patience.after(made) for made in range(6)])
+    for expected in (0.15, 0.225, 0.3375, 0.5, 0.5):
+        # Several at once, before an answer comes: it is the server's pace.
+        patience.ended()
+        assert expected == pytest.approx(patience.seconds) == patience.after(0)
+    patience.learn(0.005)
+    assert SHORTEST == patience.seconds
     for _ in range(50):
         patience.learn(3)
     assert 0.5 == patience.seconds

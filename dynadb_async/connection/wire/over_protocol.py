@@ -84,7 +84,9 @@ class ProtocolTransport:
         if attempts is not None:
             attempts.trusted = asked
         is_silent = isinstance(error, AttemptFailedError) and error.failure is LATE and not connection.is_heard
-        if is_silent and not connection.is_early:
+        if connection.is_early:
+            self._patience.ended()
+        elif is_silent:
             self._silent += 1
         if self._silent >= SILENT_IN_A_ROW or (connection.is_reset and connection.answers):
             while self._idle and self._idle[0].idle_since <= asked:
