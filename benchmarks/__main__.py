@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import report, start
 from benchmarks.capacity import capacity
-from benchmarks.lineup import AIOBOTO3, AIODYNAMO, LIMIT, OURS, OURS_ALL_CHANGED, Load, line_up
+from benchmarks.lineup import AIOBOTO3, AIODYNAMO, LIMIT, ON_UVLOOP, OURS, OURS_ALL_CHANGED, Load, line_up
 from benchmarks.rounds import Length, measure
 from benchmarks.servers import Stub, stub
 
@@ -38,17 +38,21 @@ def main() -> None:
     sizes = {load.size for load in [*loads, *BY_SIZE]}
     with stub(sorted(sizes)) as server:
         contenders = line_up()
-        results = measure(server, contenders, OF_FIGURES, Length(7, 0.05) if is_quick else Length(21, 0.15))
+        results = measure(
+            server, (*contenders, *ON_UVLOOP), OF_FIGURES, Length(7, 0.05) if is_quick else Length(21, 0.15)
+        )
         others = [load for load in loads if load not in OF_FIGURES]
         results |= measure(server, contenders, others, Length(3, 0.05) if is_quick else Length(9, 0.1))
         print(report.turns_table(results, contenders, loads))
         print(report.ratios_table(results, contenders, loads))
+        print(report.loops_table(results, ON_UVLOOP, OF_FIGURES))
         print(report.figures_table(results), flush=True)
         growth = measure(server, GROWING, [*BY_SIZE, *BY_USERS], Length(2, 0.05) if is_quick else Length(7, 0.1))
         alone = _measured_alone(server, 3 if is_quick else 9)
     sections = [
         *("## Turns", "![CPU per turn](performance-turn.svg)", report.turns_table(results, contenders, loads)),
         *(report.ratios_table(results, contenders, loads), report.stub_text(results, loads)),
+        *("## On uvloop", UVLOOP_NOTE, report.loops_table(results, ON_UVLOOP, OF_FIGURES)),
         *("## The figures to reach", report.figures_table(results)),
         *("## How it grows", "![CPU by size](performance-size.svg)", "4 at once, HTTP:\n"),
         report.growth_table(growth, GROWING, BY_SIZE, "size"),
@@ -105,6 +109,11 @@ def _capacity_text() -> str:
         return "Not measured: DynamoDB Local is not here (it needs npm and Java).\n"
     return report.capacity_table(measured) + CAPACITY_NOTE
 
+
+UVLOOP_NOTE = """\
+`uvicorn[standard]` runs an app on uvloop. The last columns are ratios of CPU time, by pairs of the same round: to the
+same contender on asyncio's own loop, and to dynadb-async on uvloop.
+"""
 
 CAPACITY_NOTE = """
 Counted by DynamoDB Local after ten turns, when the memory of recent turns is full. A read unit is 4 KB read

@@ -1,5 +1,5 @@
 """
-One contender in its own process: `python -m benchmarks.driver MODULE ENDPOINT [OPTION]`.
+One contender in its own process: `python -m benchmarks.driver [--uvloop] MODULE ENDPOINT [OPTION]`.
 
 For each line `{"turns": …, "at_once": …, "users": …}` it takes so many turns and answers with the CPU and wall seconds.
 """
@@ -42,5 +42,11 @@ async def drive(module: str, endpoint: str, *options: str) -> None:
             print(json.dumps(await measured(turn, **json.loads(line))), flush=True)
 
 
+def new_event_loop(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes it; uvloop is imported only where it is measured."""
+    return import_module("uvloop").new_event_loop if name == "--uvloop" else asyncio.new_event_loop
+
+
 if __name__ == "__main__":
-    asyncio.run(drive(*sys.argv[1:]))
+    with asyncio.Runner(loop_factory=new_event_loop(sys.argv[1])) as runner:
+        runner.run(drive(*[argument for argument in sys.argv[1:] if argument != "--uvloop"]))

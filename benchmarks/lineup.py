@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from benchmarks.servers import node
 
@@ -40,6 +40,7 @@ class Contender:
         layout: The items it finds: the reference's, or `own`, which has the memory of recent turns in it.
         warm_up: Turns before it is measured.
         agent: What its user agent has in it, where that shows which way it went.
+        loop: Whose event loop it runs on: `asyncio` or `uvloop`.
     """
 
     name: str
@@ -48,12 +49,14 @@ class Contender:
     layout: str = "reference"
     warm_up: int = 100
     agent: str = ""
+    loop: str = "asyncio"
 
     def command(self, endpoint: str, *, module: str = "driver") -> list[str]:
         """Starts it against *endpoint*, by a module of ours."""
         if self.module == NODE_SDK.stem:
             return [node() or "node", str(NODE_SDK), endpoint, *self.options]
-        return [sys.executable, "-m", f"benchmarks.{module}", self.module, endpoint, *self.options]
+        loop = ["--uvloop"] if self.loop == "uvloop" else []
+        return [sys.executable, "-m", f"benchmarks.{module}", *loop, self.module, endpoint, *self.options]
 
 
 def _own(name: str, path: str, way: str = "turn") -> Contender:
@@ -98,6 +101,12 @@ LINE_UP = (
     BARE_AIOHTTP,
     LIMIT,
     TRANSPORT,
+)
+
+# `uvicorn[standard]` brings uvloop: the same ones on it, whose own work is what differs.
+ON_UVLOOP = tuple(
+    evolve(who, name=f"{who.name}, on uvloop", loop="uvloop")
+    for who in (OURS, OURS_ON_SDK, AIOBOTO3, AIODYNAMO, BARE_AIOHTTP, LIMIT)
 )
 
 

@@ -32,6 +32,23 @@ def _cell(results: Results, contender: Contender, load: Load) -> str:
     return f"{micros(series.micros)} µs, {series.rate:,.0f}/s"
 
 
+def loops_table(results: Results, on_uvloop: Sequence[Contender], loads: Sequence[Load]) -> str:
+    """Those on uvloop under each load, and beside themselves on asyncio, and ours."""
+    head = ["on uvloop, at once", *(f"{item_name(load)}, {load.at_once}" for load in loads)]
+    head += [f"× {whose}, {item_name(load)}" for whose in ("asyncio", "ours") for load in loads]
+    return table(head, [_loops_row(results, on_uvloop, contender, loads) for contender in on_uvloop])
+
+
+def _loops_row(
+    results: Results, on_uvloop: Sequence[Contender], contender: Contender, loads: Sequence[Load]
+) -> list[str]:
+    is_alike = (contender.module, contender.options)
+    same = next(c for c, _ in results if c.loop == "asyncio" and (c.module, c.options) == is_alike)
+    rivals = [(same, load) for load in loads] + [(on_uvloop[0], load) for load in loads]
+    ratios = [f"{ratio(results[contender, load], results[rival, load]):.2f}" for rival, load in rivals]
+    return [contender.name.removesuffix(", on uvloop"), *(_cell(results, contender, load) for load in loads), *ratios]
+
+
 def ratios_table(results: Results, contenders: Sequence[Contender], loads: Sequence[Load]) -> str:
     """How many times the CPU of ours, everybody under each load."""
     head = ["× dynadb-async's CPU, at once", *(f"{item_name(load)}, {load.at_once}" for load in loads)]
