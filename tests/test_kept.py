@@ -1,21 +1,24 @@
 """What a turn leaves as it is, is sent again as it was read: nobody may see a difference."""
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum
 from math import inf, nan
 from typing import Any
+from uuid import UUID
 
 import pytest
 from attrs import NOTHING
 from hypothesis import example, given
 from hypothesis import strategies as st
+from orjson import Fragment
 
-from dynadb_async import DynamoDbConfig, DynamoDbSerializer, SerializationError, Turn
-from dynadb_async.item import Item, Layout, attributes_of_turn, turn_from_item
+from dynadb_async import DynamoDbConfig, DynamoDbSerializer, MarshallConfig, SerializationError, Turn
+from dynadb_async.item import Item, Layout, attributes_of_turn, kept, turn_from_item
 from dynadb_async.values.attribute_json import decoded, encoded
 from dynadb_async.values.size import attribute_size, size_bound
 from tests.test_merge import NAMES, VALUES, changed
@@ -25,24 +28,30 @@ LAYOUT = Layout(config=DynamoDbConfig("users"), serializer=DynamoDbSerializer(),
 DATA = st.dictionaries(NAMES, st.lists(VALUES, max_size=3) | st.dictionaries(NAMES, VALUES, max_size=3) | VALUES)
 
 
+@pytest.fixture(autouse=True)
+def _keep_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is small is worth it, too."""
+    monkeypatch.setattr(kept, "WORTH", 1)
+
+
 def turn_of(data: dict[str, Any]) -> Turn[Any]:
     """A turn of somebody of whom *data* is stored."""
     item: Item = {"userId": {"S": "user"}, "user": DynamoDbSerializer().serialize({"data": data})}
     return turn_from_item(LAYOUT, item, "user", now=NOW, session=None, turn_id=None)
 
 
-def saved(turn: Turn[Any], *, is_whole: bool) -> Any:
+def saved(turn: Turn[Any], *, is_whole: bool, layout: Layout = LAYOUT) -> Any:
     """The user's data as a save would store them, or why it can't."""
     try:
-        data = stored(turn, is_whole=is_whole)["data"]
+        data = stored(turn, is_whole=is_whole, layout=layout)["data"]
     except SerializationError as error:
         return str(error)
-    return {name: data[name] for name in turn.user.data}  # what is kept comes last
+    return {name: data[name] for name in turn.user.data if name in data}  # what is kept comes last
 
 
-def stored(turn: Turn[Any], *, is_whole: bool) -> Any:
+def stored(turn: Turn[Any], *, is_whole: bool, layout: Layout = LAYOUT) -> Any:
     """The user element as a save would store it."""
-    user = attributes_of_turn(LAYOUT, turn, None, NOW, is_whole=is_whole)["user"]
+    user = attributes_of_turn(layout, turn, None, NOW, is_whole=is_whole)["user"]
     return LAYOUT.serializer.deserialize(decoded(encoded({"Item": {"user": user}}), "Item")["Item"]["user"])
 
 
@@ -78,6 +87,18 @@ class Colour(Enum):
     RED = "red"
 
 
+class Wrapped(Enum):
+    """Undefined, by its value."""
+
+    NOTHING = NOTHING
+
+
+class Count(IntEnum):
+    """Stored as a number."""
+
+    ONE = 1
+
+
 class Text(str):
     """Stored as a text."""
 
@@ -106,16 +127,66 @@ LOOKALIKES: list[tuple[Any, Callable[[], Any]]] = [
     ([1, 2], lambda: {1, 2}),
     (2**70, lambda: float(2**70)),
     ({"x": 1, "y": None}, lambda: {"x": 1, "y": NOTHING}),
+    (1, lambda: NOTHING),
+    (1, lambda: Wrapped.NOTHING),
+    (1, lambda: Fragment(b"1")),
+    (1, lambda: Count.ONE),
+    ({"x": 1}, lambda: {"x": NOTHING}),
+    ({"x": 1}, lambda: {1: 1}),
+    ({"x": [1]}, lambda: OrderedDict(x=[1])),
+    ("2fb12e0e-5e0c-4c4d-a5d1-5d5a5d2f9c11", lambda: UUID("2fb12e0e-5e0c-4c4d-a5d1-5d5a5d2f9c11")),
+    ("2026-11-22", NOW.date),
+    ("12:00:00", NOW.time),
+    (b"a", lambda: bytearray(b"a")),
+    (b"a", lambda: memoryview(b"a")),
+    ({"x"}, lambda: frozenset({"x"})),
+    (Decimal("0.10000000000000000001"), lambda: Decimal("0.100000000000000000010")),
+    (0.5, lambda: Decimal("0.5")),
+    (None, lambda: nan),
+    ("", lambda: None),
 ]
 
 
 @pytest.mark.parametrize(("was", "becomes"), LOOKALIKES)
 def test_values_that_look_alike(was: Any, becomes: Callable[[], Any]) -> None:
     """In JSON, or to Python, they are one; stored is what the turn made of it."""
-    turn = turn_of({"list": [was], "map": {"member": was}})
-    turn.user.data["list"][0] = turn.user.data["map"]["member"] = becomes()
+    turns = [turn_of({"list": [was], "map": {"member": was}}) for _ in range(2)]
+    for turn in turns:
+        turn.user.data["list"][0] = turn.user.data["map"]["member"] = becomes()
 
-    assert repr(stored(turn, is_whole=True)) == repr(stored(turn, is_whole=False))
+    assert repr(saved(turns[0], is_whole=True)) == repr(saved(turns[1], is_whole=False))
+
+
+KNOWN: st.SearchStrategy[Any] = st.recursive(
+    VALUES | st.sampled_from([becomes for _, becomes in LOOKALIKES]).map(lambda make: make()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+MARSHALL = st.builds(
+    MarshallConfig,
+    remove_undefined_values=st.booleans(),
+    convert_class_instance_to_map=st.booleans(),
+    convert_empty_values=st.booleans(),
+    allow_imprecise_numbers=st.booleans(),
+)
+
+
+@given(DATA, st.data(), MARSHALL)
+def test_kept_or_made_is_one(data: dict[str, Any], draw: st.DataObject, marshall: MarshallConfig) -> None:
+    """Whatever the serializer knows is put in, and however it is set: what is stored, or the error, is the same."""
+    item: Item = {"userId": {"S": "user"}, "user": DynamoDbSerializer().serialize({"data": data})}
+    layout = Layout(
+        config=DynamoDbConfig("users", marshall=marshall), serializer=DynamoDbSerializer(marshall), user_data=dict
+    )
+    turn = turn_from_item(layout, item, "user", now=NOW, session=None, turn_id=None)
+    for name, member in turn.user.data.items():
+        if type(member) in (list, dict) and member and draw.draw(st.booleans()):
+            place = draw.draw(st.sampled_from([*member] if type(member) is dict else [*range(len(member))]))
+            member[place] = draw.draw(KNOWN)
+        elif draw.draw(st.booleans()):
+            turn.user.data[name] = draw.draw(KNOWN)
+
+    assert repr(saved(turn, is_whole=True, layout=layout)) == repr(saved(turn, is_whole=False, layout=layout))
 
 
 @pytest.mark.parametrize("bad", [nan, inf, "\ud800", object(), {1: 2}])

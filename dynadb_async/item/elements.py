@@ -57,7 +57,7 @@ def attributes_of_turn(
     stored = layout.config.stored_elements
     item: Item = {}
     if stored.user:
-        kept = {} if is_whole else loaded.kept
+        kept = None if is_whole else loaded.kept
         item[USER] = attribute_with(layout, kept, USER, _user(layout, turn, loaded.elements[USER]))
     if stored.session is not None:
         item[SESSION] = layout.attribute(SESSION, _session(turn, loaded.elements[SESSION]))

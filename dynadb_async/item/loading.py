@@ -56,7 +56,7 @@ class Loaded:
     stored: Snapshot | None
     base: Snapshot
     elements: dict[str, Element]
-    kept: Kept
+    kept: Kept | None
     is_expired: bool = False
     is_unstored_session: bool = False
     is_merged: bool = False
@@ -103,7 +103,7 @@ def turn_from_item(
     if stored is None and item is not None:
         stored = Snapshot.of(layout, item, is_stored=True, body=body)
     base = Snapshot.of(layout, {}) if stored is None or is_expired else stored
-    kept = kept_of(layout, live.get(USER), elements.get(USER, {}))
+    kept = None if stored is None else kept_of(layout, live.get(USER), elements.get(USER, {}), stored.latest)
     loaded = Loaded(user_id, stored, base, elements, kept, is_expired, session is None and SESSION not in elements)
     turn = Turn(
         user=User(id=user_id, data=_user_data(layout, elements, is_new=is_new), is_new=is_new),

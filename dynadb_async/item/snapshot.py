@@ -58,6 +58,11 @@ class Snapshot:
         read = tuple([part for part in self.parts if part[0] is _item_of_answer])
         return type(self)(written.updated_at, written.newest, written.recent, read + written.parts)
 
+    @property
+    def latest(self) -> bytes:
+        """The JSON that has the stored elements in it: all that were written later, or were read."""
+        return self.parts[-1][1]
+
     def item(self) -> Item:
         """The attributes, a tree of one's own."""
         item: Item = {}
