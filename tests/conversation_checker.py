@@ -5,14 +5,17 @@ import json
 import os
 import sys
 from collections import Counter
+from contextlib import AsyncExitStack
+from random import Random
 from typing import Any
 
-from attrs import define, frozen
+from attrs import asdict, define, frozen
 
 from dynadb_async import AsyncDynamoDb
-from tests.conversation_worker import TALK, USER, config_of
+from tests.conversation_worker import TALK, USER, Worker, config_of
 from tests.engines import Engine
-from tests.proxy import Fault, FaultProxy, sometimes
+from tests.proxy import Fault, FaultProxy, no_fault, sometimes
+from tests.seam import with_faults
 
 LOST = (Fault.DROP, Fault.LOSE)
 
@@ -80,6 +83,27 @@ async def run_trial(engine: Engine, table_name: str, trial: Trial) -> History:
                 names = [item["name"]["S"] for item in (await plain.scan(TableName=f"{table_name}-log"))["Items"]]
     turns = stored.get("user", {}).get("data", {}).get("turns", {})
     return History(done, messages, turns, names)
+
+
+async def run_in_process(engine: Engine, table_name: str, trial: Trial) -> History:
+    """The same with adapters in this process, which is where a design can be broken on purpose."""
+    async with with_faults(engine) as faulty, AsyncExitStack() as stack:
+        settings = {"table": table_name, "client": faulty.client_settings}
+        adapters = [AsyncDynamoDb(config_of(settings)) for _ in range(trial.processes)]
+        for adapter in adapters:
+            await stack.enter_async_context(adapter)
+        faulty.plan = sometimes(trial.share_of_faults, *LOST, seed=trial.seed)
+        workers = [Worker(adapter, f"p{n}", Random(f"{n}{trial.seed}")) for n, adapter in enumerate(adapters)]
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(worker.work(trial.mode, trial.count))
+        faulty.plan = no_fault
+        done = [asdict(done) for worker in workers for done in worker.done]
+        messages = (await adapters[0].conversation(USER, TALK).messages()).messages
+        stored = await adapters[0].export(USER)
+        async with engine.client() as plain:
+            names = [item["name"]["S"] for item in (await plain.scan(TableName=f"{table_name}-log"))["Items"]]
+    return History(done, messages, stored.get("user", {}).get("data", {}).get("turns", {}), names)
 
 
 async def _started(settings: dict[str, Any]) -> asyncio.subprocess.Process:

@@ -67,9 +67,10 @@ class Worker:
         for _ in range(MOST_DELIVERIES):
             try:
                 answer = await attempt()
-            except RequestError:
-                if what == "pop":
-                    self.done.append(Done("lost", began, time.monotonic()))
+            except RequestError as error:
+                # What was forgotten by then may have been made: again, it would be another one.
+                if what == "pop" or error.code == "Forgotten":
+                    self.done.append(Done("lost", began, time.monotonic(), value))
                     return
                 continue
             except VersionConflictError:
@@ -78,7 +79,7 @@ class Worker:
             return
         raise AssertionError(f"{what} was not acknowledged in {MOST_DELIVERIES} deliveries")
 
-    async def append(self, number: int) -> None:
+    async def append(self, number: int, mode: str) -> None:
         """A message with an id; every fifth is delivered twice, and every tenth is large enough for several parts."""
         message = f"{self.name}-{number}" + ("." * 800_000 if number % 10 == 9 and self.dice.random() < 0.2 else "")
 
@@ -86,7 +87,8 @@ class Worker:
             return await self.talk.append([message], append_id=f"{self.name}-{number}")
 
         await self.acknowledged("append", message, attempt)
-        if self.dice.random() < 0.2:
+        # Where others pop, it may come after more than 8 appends, and is another one then.
+        if mode == "appends" and self.dice.random() < 0.2:
             await self.acknowledged("again", message, attempt)
 
     async def turn(self, number: int) -> None:
@@ -108,6 +110,11 @@ class Worker:
         if self.dice.random() < 0.2:
             await self.acknowledged("again", turn_id, attempt)
 
+    async def work(self, mode: str, count: int) -> None:
+        """So many steps."""
+        for number in range(count):
+            await self.step(mode, number)
+
     async def step(self, mode: str, number: int) -> None:
         """One piece of work."""
         chance = self.dice.random()
@@ -122,7 +129,7 @@ class Worker:
         elif mode == "appends" and chance < 0.1:
             await self.acknowledged("read", None, self.read)
         else:
-            await self.append(number)
+            await self.append(number, mode)
 
     async def read(self) -> list[Any]:
         """All messages."""
@@ -146,8 +153,7 @@ async def main(settings: dict[str, Any]) -> list[dict[str, Any]]:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.readline)
-        for number in range(settings["count"]):
-            await worker.step(settings["mode"], number)
+        await worker.work(settings["mode"], settings["count"])
     return [asdict(done) for done in worker.done]
 
 

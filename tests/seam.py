@@ -15,6 +15,7 @@ from dynadb_async.connection.failures import (
     AttemptFailedError,
     ConditionFailedError,
     Failure,
+    TransactionRefusedError,
     failure_of_answer,
 )
 from dynadb_async.connection.request import Request
@@ -73,7 +74,7 @@ class FaultySeam:
             try:
                 if fault.is_applied:
                     await call(way, request, until)
-            except ConditionFailedError:
+            except (ConditionFailedError, TransactionRefusedError):
                 pass
             raise AttemptFailedError(failure_of(fault))
 

@@ -104,7 +104,7 @@ async def test_the_newest_page_by_page(db: Db) -> None:
 
 async def test_conversations_are_apart(db: Db) -> None:
     """Whatever their ids look like, and whose they are."""
-    ids = ["a", "a/b", "a%2Fb", "a/", "/", "%", "ü", "a\x1fb", "c/a", "x" * 1000]
+    ids = ["a", "a/b", "a%2Fb", "a/", "/", "%", "ü", "a\x1fb", "c/a", "a/0000000000000001", "x" * 1000]
     for number, name in enumerate(ids):
         await db.conversation("user-1", name).append([number])
     await db.conversation("user-2", "a").append(["other"])

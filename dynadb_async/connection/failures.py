@@ -148,15 +148,18 @@ class TransactionRefusedError(Exception):
     def __init__(self, reasons: Sequence[Mapping[str, Any]]) -> None:
         super().__init__("a condition of the transaction was not met")
         self._reasons = reasons
+        self.is_first = True
+        """Whether no attempt came before, which may have been made though its answer was lost."""
 
     def is_refused(self, place: int) -> bool:
         """Whether the condition of the member at *place* was not met."""
-        return self._reasons[place].get("Code") == MEMBER_REFUSED
+        return place < len(self._reasons) and self._reasons[place].get("Code") == MEMBER_REFUSED
 
-    def item(self, place: int) -> dict[str, Any] | None:
-        """The item that is there instead of what the member at *place* expected, where the server tells."""
-        item: dict[str, Any] | None = self._reasons[place].get("Item")
-        return item or None
+    def item(self, place: int, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The item with *key* that is there instead of what the member at *place* expected, where the server tells."""
+        item = self._reasons[place].get("Item") if place < len(self._reasons) else None
+        # Another's would be the answer to another transaction.
+        return item if isinstance(item, dict) and key.items() <= item.items() else None
 
 
 UNREACHABLE = Failure(

@@ -22,6 +22,7 @@ class Request:
         table: The table's name.
         body: The parameters as JSON, binaries in base64.
         key: The item's key, where it asks for one item: an answer with another is not its own.
+        between: The name of a sort key, and the first and the last that a query asks for.
         attempts: What became of it so far.
     """
 
@@ -29,6 +30,7 @@ class Request:
     table: str
     body: bytes
     key: Mapping[str, Any] = field(factory=dict)
+    between: tuple[str, str, str] | None = None
     attempts: Attempts | None = field(default=None, init=False)
 
     @classmethod

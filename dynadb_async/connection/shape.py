@@ -56,7 +56,7 @@ def check_key(request: Request, answer: Mapping[str, Any]) -> None:
     key = request.key.items()
     if "Item" in answer and not key <= answer["Item"].items():
         raise AttemptFailedError(CORRUPT)
-    if "Items" in answer and not all(key <= item.items() for item in answer["Items"]):
+    if "Items" in answer and not all(key <= item.items() and _is_between(request, item) for item in answer["Items"]):
         raise AttemptFailedError(CORRUPT)
     # Asked for by its ARN, a table is described by the name at the ARN's end.
     if "Table" in answer and answer["Table"].get("TableName", request.table) not in (
@@ -64,6 +64,15 @@ def check_key(request: Request, answer: Mapping[str, Any]) -> None:
         request.table.rpartition("/")[2],
     ):
         raise AttemptFailedError(CORRUPT)
+
+
+def _is_between(request: Request, item: Mapping[str, Any]) -> bool:
+    if request.between is None:
+        return True
+    name, first, last = request.between
+    found = item.get(name, {}).get("S")
+    # As DynamoDB orders texts, by their bytes.
+    return isinstance(found, str) and first.encode() <= found.encode("utf-8", "surrogatepass") <= last.encode()
 
 
 def units_of(answer: Mapping[str, Any]) -> float | None:

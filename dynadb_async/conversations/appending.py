@@ -13,7 +13,7 @@ from dynadb_async.conversations.face import Appended
 from dynadb_async.conversations.heads import Heads, Unknown
 from dynadb_async.conversations.layout import Head, Names
 from dynadb_async.conversations.writing import Writing, written
-from dynadb_async.errors import VersionConflictError
+from dynadb_async.errors import OutcomeUnknownError, VersionConflictError
 from dynadb_async.item.layout import Item
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.15
@@ -61,20 +61,29 @@ class Appender:
             try:
                 await self.calls.transact(update.members, until=until)
             except TransactionRefusedError as refused:
-                current = refused.item(0)
+                current, is_first = refused.item(0, names.key(names.head)), refused.is_first
             else:
                 self.heads.remember(names, update.head)
                 return Appended(number=update.first, revision=writing.write)
             head = await self.head_after(names, head, current, refusals, until=until)
             refusals += 1
-            if head is not None and await self._is_stored(names, writing, update.head.number, head, until):
+            if not is_first and await self._is_stored(names, writing, update.head.number, head, until):
                 return Appended(number=update.first, revision=writing.write)
 
-    async def _is_stored(self, names: Names, writing: Writing, number: int, head: Head, until: float) -> bool:
-        """Whether an attempt whose answer got lost was made, and so many came after it that *head* forgot it."""
-        if number >= head.recent[-1].number:
+    async def _is_stored(self, names: Names, writing: Writing, number: int, head: Head | None, until: float) -> bool:
+        """
+        Whether an attempt whose answer got lost was made, and so many came after it that *head* forgot it.
+
+        Raises:
+            OutcomeUnknownError: Whatever had its number is not there any more.
+        """
+        if head is None or number >= head.recent[-1].number:
             return False
-        return await self.calls.write_of_entry(names, number, until=until) == writing.write
+        write = await self.calls.write_of_entry(names, number, until=until)
+        if write is None:
+            problem = "it may have been stored, and replaced since"
+            raise OutcomeUnknownError(problem, operation="TransactWriteItems", code="Forgotten")
+        return write == writing.write
 
     async def head_for(self, names: Names, writing: Writing, expected: str | None, *, until: float) -> Head | None:
         """The head to begin with: as it is known, read if it is not, and read for sure where it settles the matter."""

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from dynadb_async.config import TableConfig
 from dynadb_async.connection.connection import Connection
-from dynadb_async.connection.failures import CORRUPT, error_of
+from dynadb_async.connection.failures import TransactionRefusedError
 from dynadb_async.connection.request import Request
 from dynadb_async.conversations.layout import NAME, WRITE, Head, Names
 from dynadb_async.conversations.writing import query_between
@@ -63,32 +63,23 @@ class Calls:
             TransactionRefusedError: With the items that are there instead.
         """
         request = Request("TransactWriteItems", self.table.name, encoded({"TransactItems": list(members)}))
-        await self.connection.call(request, until=until)
+        try:
+            await self.connection.call(request, until=until)
+        except TransactionRefusedError as refused:
+            refused.is_first = request.attempts is None or not request.attempts.made
+            raise
 
     async def page(
         self, names: Names, first: str, last: str, *, until: float | None = None, **more: Any
     ) -> tuple[list[Item], str | None]:
-        """
-        The user's items with names of *first* to *last*, the last first; and the name to go on from, as `start`.
-
-        Raises:
-            RequestError: As for any request; also if an item comes that was not asked for.
-        """
+        """The items with names of *first* to *last*, the last first; and where they end, if there are more."""
         parameters = query_between(self.table.name, names, first, last, **more)
-        request = Request.of("Query", parameters)
+        request = Request(
+            "Query", self.table.name, encoded(parameters), key=names.partition, between=(NAME, first, last)
+        )
         answer = await self.connection.call(request, until=self.until() if until is None else until)
-        items, more_at = answer.members.get("Items", []), answer.members.get("LastEvaluatedKey")
-        for item in items:
-            if not self._is_asked_for(names, item, first, last):
-                raise error_of(CORRUPT, "Query", self.table.name, may_have_happened=False)
-        return items, None if more_at is None else more_at[NAME]["S"]
-
-    def _is_asked_for(self, names: Names, item: Item, first: str, last: str) -> bool:
-        if item.get(names.key_name) != {"S": names.user_id}:
-            return False
-        name = item.get(NAME, {}).get("S")
-        # As DynamoDB orders them, by their bytes.
-        return isinstance(name, str) and first.encode() <= name.encode() <= last.encode()
+        more_at = answer.members.get("LastEvaluatedKey")
+        return answer.members["Items"], None if more_at is None else more_at[NAME]["S"]
 
     async def pages(self, names: Names, first: str, last: str, **more: Any) -> AsyncIterator[list[Item]]:
         """All of them, page by page, each within the time of an operation."""

@@ -167,7 +167,8 @@ class TurnLog:
                     self.log.appender.heads.remember(member.conversation.names, member.update.head)
                 return
             if refusal.is_refused(0):
-                raise ConditionFailedError(refusal.item(0))
+                users = self.log.users
+                raise ConditionFailedError(refusal.item(0, users.key(self.turn.user.id)))
             heads |= await self._heads_after(members, refusal, refusals, until)
             refusals += 1
         # What there was to add was stored by another delivery.
@@ -178,12 +179,14 @@ class TurnLog:
     ) -> dict[TurnConversation, Head | None]:
         """The heads of *members* as they are, where they are not as they were known."""
         changed = [member for member in members if refused.is_refused(member.place)] or members
-        return {
-            member.conversation: await self.log.appender.head_after(
-                member.conversation.names, member.known, refused.item(member.place), refusals, until=until
+        heads = {}
+        for member in changed:
+            names = member.conversation.names
+            current = refused.item(member.place, names.key(names.head))
+            heads[member.conversation] = await self.log.appender.head_after(
+                names, member.known, current, refusals, until=until
             )
-            for member in changed
-        }
+        return heads
 
     def _members(self, update: Request, heads: dict[TurnConversation, Head | None]) -> list[Member]:
         """The part of each conversation that still has something to be stored."""

@@ -175,9 +175,14 @@ class Names:
     user_id: str = field(repr=False)
     id: str = field(repr=False)
 
+    @property
+    def partition(self) -> Item:
+        """What the keys of all the user's items have."""
+        return {self.key_name: {"S": self.user_id}}
+
     def key(self, name: str) -> Item:
         """The key of the item called *name*."""
-        return {self.key_name: {"S": self.user_id}, NAME: {"S": name}}
+        return self.partition | {NAME: {"S": name}}
 
     @property
     def head(self) -> str:

@@ -103,7 +103,7 @@ class Pages:
     ) -> Page:
         """The newest *limit* messages, or those *before* a page; all if there is no limit. See `Conversation`."""
         place = Place.of(before)
-        reader = Reader(self.clock(), self.serializer, place.hidden_from)
+        reader = Reader(self.clock(), self.serializer, place.hidden_from, place.below + 1)
         taken = Taken(limit, place)
         if limit is None or limit > 0:
             groups = self.groups(names, reader, place, limit, until=until, is_consistent=is_consistent)

@@ -58,8 +58,8 @@ class Reader:
     hidden_from: int | None = None
     dead: list[tuple[int, int]] = field(factory=list, init=False)
     revision: str = field(default="", init=False)
-    # The number of the oldest entry that was seen and counts; what was replaced lies below.
-    _oldest: int = field(default=LAST_NUMBER, init=False)
+    # What was replaced lies below the oldest entry that was seen and counts.
+    _oldest: int = LAST_NUMBER + 1
     # The newer parts of a large append whose older ones are still to come.
     _open: list[Item] = field(factory=list, init=False)
 
