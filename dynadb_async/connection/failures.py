@@ -82,7 +82,7 @@ CONFLICTS = {"ReplicatedWriteConflictException"}
 
 # The server did not get the request whole, or so it says.
 NOT_RECEIVED = {"RequestTimeout", "RequestTimeoutException"}
-REQUEST_TIMEOUT = 408
+NOT_RECEIVED_STATUS = {408, 425}
 
 ADVICE = {
     "AccessDeniedException": "the credentials lack a permission; the README lists what each call needs",
@@ -231,7 +231,7 @@ def failure_of_answer(answer: Mapping[str, Any], own_names: frozenset[str] = fro
         return evolve(failure, advice=advice, is_retryable=True, is_throttled=True)
     if code in CONFLICTS:
         return evolve(failure, advice="another region changed the item at that moment", is_retryable=True)
-    if code in NOT_RECEIVED or status == REQUEST_TIMEOUT:
+    if code in NOT_RECEIVED or status in NOT_RECEIVED_STATUS:
         return evolve(failure, advice="DynamoDB did not get the request", is_retryable=True, may_have_happened=True)
     if status >= SERVER_FAULT:
         # Whoever has a fault is in no state to say what is, or is not, there.

@@ -2,6 +2,8 @@
 
 import ssl
 
+from dynadb_async.errors import ConfigError
+
 # OpenSSL's names for it that the two sides have no version or cipher in common: asking again changes nothing.
 NOTHING_IN_COMMON = {
     "NO_PROTOCOLS_AVAILABLE",
@@ -24,6 +26,17 @@ def verified(context: ssl.SSLContext) -> ssl.SSLContext:
 def is_verified(verify: object) -> bool:
     """What the SDK's `verify` means. An empty variable with a CA file's name is no wish to trust everybody."""
     return verify is not False
+
+
+def unusable_certificates(error: object) -> ConfigError:
+    """What is said when a file of certificates can't be used."""
+    why = type(error).__name__
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror:
+        why = error.strerror
+    return ConfigError(
+        f"a file of certificates can't be used ({why}); check client.verify, AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE, "
+        "ca_bundle in the AWS configuration, and client_cert and proxies_config in client.options"
+    )
 
 
 def is_too_old(error: BaseException | None) -> bool:

@@ -95,11 +95,11 @@ class Ways:
             raise UsageError(CLOSED)
 
     async def _lifetime(self) -> AsyncGenerator[tuple[Way, ...]]:
+        plain = await self._known()
         ways: tuple[Way, ...] = (self.sdk,)
+        if plain is not None:
+            ways = (await opened_wire(plain, self.config, self.sdk), self.sdk)
         try:
-            plain = await self._known()
-            if plain is not None:
-                ways = (await opened_wire(plain, self.config, self.sdk), self.sdk)
             yield ways
         finally:
             for way in ways:
@@ -163,9 +163,11 @@ class Ways:
         self.all, life, self._life = (), self._life, None
         if life is not None:
             await life.aclose()
+        # It may be open though the ways are not: another setting was wrong.
+        await self.sdk.close()
 
     def abandon(self) -> None:
         """Let go of those of an event loop that was closed first."""
-        ways, self.all, self._life = self.all, (), None
+        ways, self.all, self._life = self.all or (self.sdk,), (), None
         for way in ways:
             way.abandon()

@@ -30,6 +30,13 @@ from dynadb_async.connection.failures import (
 from dynadb_async.connection.refusals import refusal_of
 from dynadb_async.connection.request import Request
 
+REFUSED = Failure(
+    code="",
+    advice="the AWS SDK refused; check client.options and the AWS_… variables",
+    is_retryable=False,
+    may_have_happened=False,
+)
+
 
 @contextmanager
 def translated(request: Request | None = None) -> Iterator[None]:
@@ -76,7 +83,12 @@ def failure_of(error: Exception) -> Failure | None:
             return _failure_of_connection(error)
         case BotoCoreError():
             kind = type(error).__name__
-            return Failure(code=kind, advice="the AWS SDK refused", is_retryable=False, may_have_happened=False)
+            return Failure(
+                code=kind,
+                advice="the AWS SDK refused; check client.options and the AWS_… variables",
+                is_retryable=False,
+                may_have_happened=False,
+            )
         case _:
             return None
 

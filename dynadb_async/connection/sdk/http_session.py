@@ -9,11 +9,10 @@ import io
 import logging
 import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
-import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
-from aiobotocore.session import get_session
 from attrs import frozen
 
 from dynadb_async.connection.trust import is_verified, verified
@@ -30,6 +29,30 @@ class CheckedHttpSession(AIOHTTPSession):  # type: ignore[misc] # it ships no ty
     def __init__(self, verify: Any = True, *args: Any, **kwargs: Any) -> None:  # noqa: FBT002 - the SDK's own
         super().__init__((verify or True) if is_verified(verify) else False, *args, **kwargs)
         self._made = 0
+
+    def has_usable_proxy(self, url: str) -> bool:
+        """Whether the proxy that requests to *url* go through has an address, if there is one."""
+        proxy = self._proxy_config.proxy_url_for(url)
+        try:
+            parts = urlsplit(proxy or "http://none")
+            return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            return False
+
+    def check_files(self, url: str) -> None:
+        """
+        Read the certificates that settings name, before the first request to *url* would.
+
+        Raises:
+            OSError: One can't be read, or is none.
+            BotoCoreError: The proxy's.
+        """
+        proxy = self._proxy_config.proxy_url_for(url)
+        context = self._setup_proxy_ssl_context(proxy) if proxy else self._get_ssl_context()
+        if self._cert_file:
+            context.load_cert_chain(self._cert_file, self._key_file)
+        if isinstance(self._verify, str):
+            context.load_verify_locations(self._verify)
 
     def _get_ssl_context(self) -> ssl.SSLContext:
         self._made += 1
@@ -116,10 +139,3 @@ def check_http_session(client: Any, config: AioConfig) -> None:
             "make the default client config of aws_session an aiobotocore.config.AioConfig, or remove it"
         )
         raise ConfigError(msg)
-
-
-def own_session() -> aioboto3.Session:
-    """A session whose clients all check host names."""
-    session = get_session()
-    session.set_default_client_config(CheckedConfig())
-    return aioboto3.Session(botocore_session=session)

@@ -36,7 +36,7 @@ async def entered(session: aioboto3.Session, config: ClientConfig) -> tuple[Any,
         client = await context.__aenter__()
         try:
             check_http_session(client, settings["config"])
-            check_client(client)
+            await asyncio.to_thread(check_client, client)
             keys = keys_of(await _credentials(session, config))
             await _signed_with(client, keys, config)
         except BaseException:
@@ -100,10 +100,12 @@ def _settings(session: aioboto3.Session, config: ClientConfig) -> dict[str, Any]
         # Its own is put together anew for each request, at a tenth of the request's cost.
         "user_agent": SDK_USER_AGENT,
     }
-    inner: Any = session._session  # noqa: SLF001 - no public way leads there
+    core: Any = session._session  # noqa: SLF001 - no public way leads there
     # The SDK reads AWS_DEFAULT_REGION only; its siblings in other languages read this one first, and Lambda sets it.
     # Before both comes what a user's session was made with.
-    if "region_name" not in given and inner.instance_variables().get("region") is None and os.environ.get("AWS_REGION"):
-        given["region_name"] = os.environ["AWS_REGION"]
-    default = inner.get_default_client_config()
+    if "region_name" not in given and not core.instance_variables().get("region"):
+        # An empty variable is unset.
+        region = os.environ.get("AWS_REGION") or session.region_name or core.get_scoped_config().get("region")
+        given |= {"region_name": region} if region else {}
+    default = core.get_default_client_config()
     return {**given, "config": checking_config(options | dict(config.options), default)}

@@ -26,7 +26,7 @@ class SharedSession:
         """The session. It takes a moment, as the SDK is imported: not for an event loop's thread."""
         if self.given is not None:
             return self.given
-        from dynadb_async.connection.sdk.http_session import own_session  # noqa: PLC0415 - here and not before
+        from dynadb_async.connection.sdk.own_session import own_session  # noqa: PLC0415 - here and not before
 
         with self._lock:
             if self._made is None:

@@ -14,6 +14,7 @@ from botocore.exceptions import (
     HTTPClientError,
     InvalidConfigError,
     InvalidDefaultsMode,
+    InvalidProxiesConfigError,
     InvalidRegionError,
     InvalidRetryConfigurationError,
     MetadataRetrievalError,
@@ -29,9 +30,31 @@ from botocore.exceptions import (
 )
 
 from dynadb_async.connection.failures import NO_CREDENTIALS, AttemptFailedError, Failure, told
+from dynadb_async.connection.sdk.http_session import CheckedHttpSession
+from dynadb_async.connection.trust import unusable_certificates
 from dynadb_async.errors import ConfigError
 
 LOCAL_SERVER = "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one"
+
+LONGEST_WORDS = 300
+NO_ENDPOINT = (
+    "the endpoint is no address: expected http or https, a host name of letters, digits and hyphens, without "
+    "underscore, and perhaps a port; check endpoint_url, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL and the region"
+)
+# How texts begin that Python or the SDK has for it.
+MEANT = {
+    "Invalid endpoint EC2": "AWS_EC2_METADATA_SERVICE_ENDPOINT is no address",
+    "Invalid endpoint": NO_ENDPOINT,
+    "Invalid IPv6 URL": NO_ENDPOINT,
+    "Port ": NO_ENDPOINT,
+    "No closing quotation": "credential_process: a quotation does not end",
+    "Expecting value": "credential_process: what it says is no JSON",
+    "Unsupported host": "AWS_CONTAINER_CREDENTIALS_FULL_URI: with http it must be a local address",
+    "Auth token value": "AWS_CONTAINER_AUTHORIZATION_TOKEN, or its file: it holds a line break",
+    "Unknown string format": "AWS_CREDENTIAL_EXPIRATION, or another time, can't be read",
+    "Unable to load data for": "client.api_version, or AWS_DATA_PATH: there is no such version of DynamoDB's",
+}
+NO_REGION = f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}"
 
 # Not a setting's fault, but that of whoever gives the credentials, or of the way there.
 OF_OTHERS = (
@@ -51,6 +74,7 @@ HARMLESS = (
     ConfigParseError,
     InvalidConfigError,
     InvalidDefaultsMode,
+    InvalidProxiesConfigError,
     InvalidRegionError,
     InvalidRetryConfigurationError,
     NoAuthTokenError,
@@ -95,23 +119,46 @@ def check_client(client: Any) -> None:
     Refuse what variables and files brought that no request should carry.
 
     Raises:
-        ConfigError: A user or password in the endpoint, or a line break in the user agent.
+        ConfigError: A user or password in the endpoint, a line break in the user agent, an address that is none, or
+            a file of certificates that can't be read.
     """
-    if "@" in urlsplit(client.meta.endpoint_url).netloc:
+    url = client.meta.endpoint_url
+    if not client.meta.region_name:
+        raise ConfigError(NO_REGION)
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
         msg = (
             "the endpoint holds a user or password; check AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL and endpoint_url"
         )
         raise ConfigError(msg)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ConfigError(NO_ENDPOINT)
+    session = client._endpoint.http_session  # noqa: SLF001 - no public way leads there
+    if isinstance(session, CheckedHttpSession):
+        _check_files(session, url)
     agent = client.meta.config.user_agent
     if not (agent.isascii() and agent.isprintable()):
         msg = "the user agent holds a line break or another character that no header takes; check AWS_SDK_UA_APP_ID"
         raise ConfigError(msg)
 
 
+def _check_files(session: CheckedHttpSession, url: str) -> None:
+    try:
+        if not session.has_usable_proxy(url):
+            msg = "a proxy's address is none; check HTTPS_PROXY, HTTP_PROXY and proxies of client.options"
+            raise ConfigError(msg)
+        if url.startswith("https:"):
+            session.check_files(url)
+    except OSError as error:
+        raise unusable_certificates(error) from None
+    except InvalidProxiesConfigError as error:
+        raise ConfigError(f"proxies_config: {unusable_certificates(error.kwargs.get('error'))}") from None
+
+
 def config_error_of(error: Exception) -> ConfigError:
     """A wrong setting that the SDK stumbled over."""
     if isinstance(error, NoRegionError):
-        return ConfigError(f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}")
+        return ConfigError(NO_REGION)
     return ConfigError(
         f"the AWS settings can't be used: {words_of(error)}; check client, the AWS_… variables and the files "
         "that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name"
@@ -125,14 +172,10 @@ def words_of(error: Exception) -> str:
         case ClientError():
             return told(error.response.get("Error", {}).get("Code", "")) or kind
         case OSError() if error.filename is not None:
-            return told(f"{kind}: {error.strerror}: {error.filename}")
-        case UnicodeDecodeError():
-            return f"{kind}: a file of settings is no text in {error.encoding}"
+            return f"{told(error.strerror)}: {told(error.filename)}"
         case ConfigError():
             return str(error)
-        case ValueError() if str(error).startswith("Invalid endpoint"):
-            return "the endpoint is no address: a host name has letters, digits and hyphens, and no underscore"
         case _ if isinstance(error, HARMLESS):
-            return told(f"{kind}: {error}")
+            return f"{kind}: {''.join(sign for sign in str(error)[:LONGEST_WORDS] if sign.isprintable())}"
         case _:
-            return kind
+            return next((meaning for said, meaning in MEANT.items() if str(error).startswith(said)), kind)

@@ -16,6 +16,7 @@ from dynadb_async.connection.keys import EXPIRED, Credentials, Keys, RenewedKeys
 from dynadb_async.connection.operations import ON_THE_WIRE, OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
+from dynadb_async.connection.trust import unusable_certificates
 from dynadb_async.connection.wire.endpoint import Endpoint
 from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
 from dynadb_async.connection.wire.oddity import Oddity
@@ -44,9 +45,17 @@ class Watch(Protocol):
 
 
 async def opened_wire(plain: Plain, config: ClientConfig, watch: Watch) -> "Wire":
-    """The fast path that goes by *plain*."""
+    """
+    The fast path that goes by *plain*.
+
+    Raises:
+        ConfigError: The file of certificates can't be read.
+    """
     # In a thread: with TLS it reads the certificates of all authorities.
-    endpoint = await asyncio.to_thread(Endpoint.of, plain.endpoint_url, plain.verify)
+    try:
+        endpoint = await asyncio.to_thread(Endpoint.of, plain.endpoint_url, plain.verify)
+    except OSError as error:
+        raise unusable_certificates(error) from None
     pace = Pace(config.connect_timeout, config.read_timeout, config.max_pool_connections)
     # Marked, so that the server's log tells which way a request came.
     transport = ProtocolTransport(endpoint, pace, f"{plain.user_agent} md/wire")
