@@ -23,7 +23,9 @@ from attrs import define, field, frozen
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynaDbError, DynamoDbConfig, RequestError, TableConfig
 from tests import engines
 from tests.engines import Engine
+from tests.hot_user import SECONDS_OF_EACH, Race, races
 from tests.proxy import ITEM_OPERATIONS, Fault, FaultProxy, Plan, always, no_fault, sometimes
+from tests.slow_server import SECONDS, slow_server
 
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
 
@@ -203,7 +205,9 @@ def table_of(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def page_of(outcomes: Sequence[Outcome], permanent: Sequence[Sequence[object]], leaks: int, stuck: int) -> str:
+def page_of(
+    outcomes: Sequence[Outcome], permanent: Sequence[Sequence[object]], leaks: int, stuck: int, hot: Sequence[Race]
+) -> str:
     """The whole page."""
     passing = table_of(
         (
@@ -213,6 +217,10 @@ def page_of(outcomes: Sequence[Outcome], permanent: Sequence[Sequence[object]], 
         [outcome.row() for outcome in outcomes],
     )
     ended = table_of(("permanent fault", "longest operation", "a read ends with", "a write ends with"), permanent)
+    at_once = table_of(
+        ("at once", "turns", "answered", "the others", "updates refused", "requests per answer", "lost", "all took"),
+        [found.row() for found in hot],
+    )
     machine = f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}"
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return f"""# Reliability, measured
@@ -237,7 +245,22 @@ Machine: {machine}, {python}.
 
 Of {CANCELLATIONS} turns cancelled at random points, {leaks} connections were left open after `close()`, and {stuck}
 users' next turns failed.
+
+## A hot user
+
+Turns of one user that begin at once: three rows on a server in a process of its own that takes {1000 * SECONDS:.0f} ms
+for each request, three on DynamoDB Local. `handle()` waits for its turn for {OPERATION_TIMEOUT:g} s, the time of
+{OPERATION_TIMEOUT / (2 * SECONDS):.0f} loads and saves there; in several processes for {SECONDS_OF_EACH} s.
+
+{at_once}
 """
+
+
+async def hot_users(engine: Engine) -> list[Race]:
+    """Turns of one user at once, on a slow server and on *engine*."""
+    sys.stderr.write("a hot user …\n")
+    with slow_server() as slow:
+        return [*await races(slow, "reliability"), *await races(engine, f"reliability-{uuid4().hex}")]
 
 
 async def measure(engine: Engine) -> bool:
@@ -253,7 +276,9 @@ async def measure(engine: Engine) -> bool:
         permanent.append((fault.value, f"{seconds:.2f} s", read, write))
         is_in_time &= seconds <= LATEST
     leaks, stuck = await after_cancellations(engine)
-    PAGE.write_text(page_of(outcomes, permanent, leaks, stuck))
+    hot = await hot_users(engine)
+    is_in_time &= all(found.is_as_promised for found in hot)
+    PAGE.write_text(page_of(outcomes, permanent, leaks, stuck, hot))
     return is_in_time and all(outcome.is_as_promised for outcome in outcomes) and not leaks and not stuck
 
 

@@ -3,18 +3,13 @@
 import asyncio
 import contextlib
 import contextvars
-import json
-import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from attrs.exceptions import FrozenAttributeError
 
 from dynadb_async import (
-    AsyncDynamoDb,
-    OutcomeUnknownError,
     RequestTimeoutError,
     SerializationError,
     Turn,
@@ -23,12 +18,21 @@ from dynadb_async import (
 )
 from dynadb_async.http_errors import http_error
 from tests.engines import Engine
+from tests.hot_user import (
+    Counted,
+    Db,
+    adapter,
+    count,
+    handlers_at_once,
+    outcomes,
+    processes_at_once,
+    turns_at_once,
+    visits_of,
+)
 from tests.proxy import Fault, FaultProxy, no_fault, script
 from tests.seam import with_faults
 from tests.sessions import adapter_on, visit
-from tests.slow_server import SECONDS, slow_server
-
-Db = AsyncDynamoDb[dict[str, Any]]
+from tests.slow_server import slow_server
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +40,6 @@ def slow() -> Iterator[Engine]:
     """A server that takes 50 ms for each request."""
     with slow_server() as engine:
         yield engine
-
-
-class Counted:
-    """An observer that counts the requests for items by operation, and those that were `refused`."""
-
-    def __init__(self) -> None:
-        self.requests = Counter[str]()
-
-    def doing(self, _name: str) -> Any:
-        """Nothing of interest."""
-        return contextlib.nullcontext()
-
-    def attempted(self, operation: str, code: str, _capacity_units: float) -> None:
-        """Count it."""
-        self.requests[operation] += 1
-        self.requests["refused"] += code == "ConditionalCheckFailedException"
-
-    def duplicate(self) -> None:
-        """Nothing of interest."""
 
 
 @pytest.fixture
@@ -72,41 +57,17 @@ async def db(request: pytest.FixtureRequest, table_name: str, counted: Counted) 
         engine = Engine("memory", "memory:")
     else:
         engine = request.getfixturevalue("dynamodb_local")
-    db = adapter_on(engine, table_name)
-    db.observer = counted
-    async with db:
+    async with adapter(engine, table_name, counted) as db:
         await visit(db, "warm")
         counted.requests.clear()
         yield db
 
 
-async def count(turn: Turn[dict[str, Any]]) -> int:
-    """A handler that adds up."""
-    visits: int = turn.user.data.get("visits", 0) + 1
-    turn.user.data["visits"] = visits
-    return visits
-
-
-async def outcomes(*turns: Awaitable[Any]) -> Counter[type]:
-    """How turns that run at once end."""
-    return Counter(type(ended) for ended in await asyncio.gather(*turns, return_exceptions=True))
-
-
-async def visits_of(db: Db, user_id: str) -> int:
-    """How many are stored."""
-    data = (await db.export(user_id))["user"]["data"]
-    return int(data["visits"])
-
-
 async def test_many_handlers_at_once(db: Db, counted: Counted) -> None:
     """Of 200, as many are answered as fit one after another into the time; the others' webhooks answer 503."""
-    ended = await outcomes(*(db.handle("user-1", count, turn_id=f"m-{number}") for number in range(200)))
-
-    fit = db.config.client.operation_timeout / (2 * SECONDS)
-    assert ended[int] >= 0.9 * fit
-    assert set(ended) <= {int, RequestTimeoutError}
-    assert ended[int] == await visits_of(db, "user-1")
-    assert counted.requests["refused"] <= 0.1 * counted.requests["UpdateItem"]
+    found = await handlers_at_once(db, counted)
+    assert {"answer", "RequestTimeoutError"} >= set(+found.ended)
+    assert found.is_as_promised, found
 
 
 async def test_time_is_up_in_line(slow: Engine, table_name: str) -> None:
@@ -114,7 +75,7 @@ async def test_time_is_up_in_line(slow: Engine, table_name: str) -> None:
     async with adapter_on(slow, table_name) as db:
         turns = [db.handle("user-1", count, io_timeout=0.5) for _ in range(40)]
         ended = await asyncio.gather(*turns, return_exceptions=True)
-        assert sum(isinstance(one, int) for one in ended) == await visits_of(db, "user-1")
+        assert sum(isinstance(one, int) for one in ended) == await visits_of(db)
 
     errors = [one for one in ended if isinstance(one, BaseException)]
     assert {RequestTimeoutError} == {type(error) for error in errors}
@@ -126,41 +87,8 @@ async def test_time_is_up_in_line(slow: Engine, table_name: str) -> None:
 
 async def test_many_turns_that_merge(db: Db, counted: Counted) -> None:
     """50 at once are all applied, with at most 3 requests each, though most of them did not wait for their place."""
-
-    async def add(number: int) -> None:
-        async with db.turn("user-1", turn_id=f"m-{number}") as turn:
-            turn.user.data.setdefault("list", []).append(number)
-            turn.user.data.setdefault("map", {})[str(number)] = number
-
-    assert {type(None): 50} == await outcomes(*map(add, range(50)))
-
-    data = (await db.export("user-1"))["user"]["data"]
-    assert list(range(50)) == sorted(map(int, data["list"]))
-    assert {str(number): number for number in range(50)} == data["map"]
-    counted.requests["GetItem"] -= 1
-    assert counted.requests["GetItem"] + counted.requests["UpdateItem"] <= 150
-    assert counted.requests["refused"] <= 5
-
-
-PROCESS = """
-import asyncio, json, sys
-from collections import Counter
-from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, TableConfig
-from tests.test_hot_user import Counted, count
-
-async def main(table, number, client):
-    db = AsyncDynamoDb(DynamoDbConfig(TableConfig(table), client=ClientConfig(**json.loads(client))))
-    db.observer = Counted()
-    async with db:
-        await db.load("warm")
-        print(flush=True)
-        sys.stdin.readline()
-        turns = (db.handle("user-1", count, turn_id=f"{number}-{n}", io_timeout=8) for n in range(20))
-        ended = await asyncio.gather(*turns, return_exceptions=True)
-    print(json.dumps(Counter(type(one).__name__ for one in ended) + Counter(refused=db.observer.requests["refused"])))
-
-asyncio.run(main(*sys.argv[1:]))
-"""
+    found = await turns_at_once(db, counted)
+    assert found.is_as_promised, found
 
 
 @pytest.mark.parametrize("name", ["slow", "dynamodb-local"])
@@ -168,28 +96,9 @@ async def test_four_processes(request: pytest.FixtureRequest, name: str, table_n
     """20 handlers in each: most are answered, with few refusals for each, and no outcome is unknown."""
     engine: Engine = request.getfixturevalue(name.replace("-", "_"))
     async with adapter_on(engine, table_name) as db:
-        ended = await _raced(engine, table_name)
-        answered = ended["int"]
-        assert answered == await visits_of(db, "user-1")
-    assert answered >= 60
-    assert ended["refused"] <= 2 * answered
-    assert 80 == answered + ended["VersionConflictError"] + ended["RequestTimeoutError"]
-
-
-async def _raced(engine: Engine, table: str) -> Counter[str]:
-    pipe = asyncio.subprocess.PIPE
-    processes = []
-    for number in range(4):
-        command = (sys.executable, "-c", PROCESS, table, str(number), json.dumps(engine.client_settings))
-        processes.append(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe))
-    for process in processes:
-        assert process.stdout
-        await process.stdout.readline()
-    told = await asyncio.gather(*(process.communicate(b"\n") for process in processes))
-    total = Counter[str]()
-    for out, _ in told:
-        total += Counter(json.loads(out))
-    return total
+        found = await processes_at_once(db, engine)
+    assert {"answer", "RequestTimeoutError", "VersionConflictError"} >= set(+found.ended)
+    assert found.is_as_promised, found
 
 
 async def test_nothing_is_built_on_a_guess(memory: Engine, table_name: str, counted: Counted) -> None:
@@ -202,8 +111,8 @@ async def test_nothing_is_built_on_a_guess(memory: Engine, table_name: str, coun
             both_loaded = asyncio.Barrier(2)
             proxy.plan = script(Fault.LOSE, operations=("UpdateItem",))
             counted.requests.clear()
-            ended = await outcomes(*(_append(db, "user-1", number, both_loaded) for number in range(2)))
-            assert {OutcomeUnknownError: 1, type(None): 1} == ended
+            ended = await outcomes([_append(db, "user-1", number, both_loaded) for number in range(2)])
+            assert {"OutcomeUnknownError": 1, "NoneType": 1} == ended
             assert (3, 2, 0) == tuple(counted.requests[kind] for kind in ("GetItem", "UpdateItem", "refused"))
             assert [0, 1] == sorted((await db.export("user-1"))["user"]["data"]["list"])
 
@@ -385,6 +294,6 @@ async def test_cancelled_anywhere_in_line(moto: Engine, table_name: str) -> None
             await asyncio.wait(tasks)
             answered = sum(isinstance(one, int) for one in ended)
             assert answered >= 13
-            assert answered <= await visits_of(db, "user-1") <= 20
+            assert answered <= await visits_of(db) <= 20
             assert not db._running().lines._lines
             assert not db._running().lines._saves._waiting
