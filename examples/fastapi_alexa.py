@@ -3,7 +3,8 @@ A voice skill that knows its users: Alexa's JSON in, the reply out.
 
     python -m examples.fastapi_alexa          (or: uvicorn examples.fastapi_alexa:app)
 
-Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or DYNADB_CLIENT__ENDPOINT_URL and so on.
+Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or DYNADB_CLIENT__ENDPOINT_URL and so on;
+`memory:` there needs none.
 Amazon's signature of each request has to be checked in front of this before it faces the world.
 """
 

@@ -3,7 +3,8 @@ A chat with a language model that streams its replies and remembers the conversa
 
     python -m examples.llm_chat          (or: uvicorn examples.llm_chat:app)
 
-Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or DYNADB_CLIENT__ENDPOINT_URL and so on.
+Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or DYNADB_CLIENT__ENDPOINT_URL and so on;
+`memory:` there needs none.
 """
 
 from collections.abc import AsyncIterator
