@@ -19,6 +19,7 @@ from dynadb_async.connection.failures import (
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.shape import check_item, check_key
+from dynadb_async.values.stored_text import as_stored
 
 BAD_REQUEST = 400
 
@@ -32,7 +33,7 @@ def refusal_of(request: Request, answer: Mapping[str, Any]) -> Exception:
         return AttemptFailedError(CORRUPT)
     try:
         if status == BAD_REQUEST and code == CONDITION_FAILED:
-            return _failed_condition(request, answer.get("Item"))
+            return _failed_condition(request, as_stored(answer.get("Item")))
         if status == BAD_REQUEST and code == TRANSACTION_REFUSED:
             _check_reasons(request, answer.get("CancellationReasons"))
             return transaction_refused(answer)

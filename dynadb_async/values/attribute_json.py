@@ -8,11 +8,13 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
 from dynadb_async.errors import SerializationError
+from dynadb_async.values.stored_text import as_stored, is_unicode
 
 _may_hold_binaries: Callable[[bytes], re.Match[bytes] | None] = re.compile(rb'"BS?"').search
 
@@ -21,7 +23,7 @@ def encoded(members: Mapping[str, Any], *, is_stored: bool = False) -> bytes:
     """
     JSON of a mapping that has attribute values in it: an item, or botocore's parameters of an item operation.
 
-    Texts that are no Unicode are refused, unless the mapping *is_stored* already.
+    Texts that are no Unicode are refused, unless they, or all of the mapping, are stored already.
 
     Raises:
         SerializationError: A user's own serializer made something that is no attribute value.
@@ -29,10 +31,24 @@ def encoded(members: Mapping[str, Any], *, is_stored: bool = False) -> bytes:
     try:
         return orjson.dumps(members, default=_base64)
     except orjson.JSONEncodeError as error:
-        if is_stored:
-            return json.dumps(members, default=_base64).encode()
+        if is_stored or _is_sound(members):
+            with suppress(TypeError, ValueError, RecursionError):
+                return json.dumps(members, default=_plain, allow_nan=False).encode()
         problem = f"the serializer made something that is no attribute value ({type(error).__name__}); correct it"
     raise SerializationError(problem)
+
+
+def _is_sound(value: Any) -> bool:
+    """Whether all texts in it are Unicode, or were stored, and all names are texts."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_sound(name) and _is_sound(member) for name, member in value.items())
+    if isinstance(value, list):
+        return all(map(_is_sound, value))
+    return type(value) is not str or is_unicode(value)
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(orjson.dumps(value)) if isinstance(value, orjson.Fragment) else _base64(value)
 
 
 def _base64(value: Any) -> str:
@@ -73,7 +89,7 @@ def parsed(body: bytes) -> Any:
         if b"\\ud" not in body.lower():
             raise
     # From bytes it would take UTF-16, too, and a byte-order mark; and it knows numbers that JSON doesn't.
-    return json.loads(body.decode(), parse_constant=_refuse)
+    return as_stored(json.loads(body.decode(), parse_constant=_refuse))
 
 
 def _refuse(constant: str) -> None:

@@ -22,6 +22,7 @@ from dynadb_async.values.numeral import (
     refuse_collisions,
     whole_numeral,
 )
+from dynadb_async.values.stored_text import StoredText, is_unicode
 from dynadb_async.values.unmarshall import unmarshalled
 
 AttributeValue: TypeAlias = dict[str, Any]
@@ -94,7 +95,8 @@ class DynamoDbSerializer:
             (bytes, bytearray, memoryview), lambda value, _: {"B": bytes(value)}
         )
         times: dict[type, _Form] = dict.fromkeys((datetime, date, time), lambda value, _: {"S": value.isoformat()})
-        return {str: _text, **numbers, **binaries, **times, UUID: lambda value, _: {"S": str(value)}}
+        stored: dict[type, _Form] = {StoredText: lambda value, _: {"S": value}}
+        return {str: _text, **stored, **numbers, **binaries, **times, UUID: lambda value, _: {"S": str(value)}}
 
     def _forms_of_values(self) -> dict[type, _Form]:
         containers: dict[type, _Form] = {
@@ -241,6 +243,8 @@ def _text(value: str, _: int) -> AttributeValue:
 
 
 def _name(key: Any) -> str:
+    if type(key) is StoredText:
+        return key
     if not isinstance(key, str):
         raise SerializationError(f"a map's keys are text, not {type(key).__name__}; make text of them")
     if not key:
@@ -251,10 +255,8 @@ def _name(key: Any) -> str:
 
 
 def _check_unicode(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise SerializationError(SURROGATE) from None
+    if not is_unicode(text):
+        raise SerializationError(SURROGATE)
 
 
 def _or_null(form: _Form) -> _Form:

@@ -40,7 +40,7 @@ def _as_text(binary: bytes) -> str:
 
 def text_size(text: str) -> int:
     """The bytes of *text* in UTF-8: so counts the name of an attribute, too."""
-    return len(text) if text.isascii() else len(text.encode())
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def _map_size(members: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.numeral import number_from, refuse_collisions
+from dynadb_async.values.stored_text import StoredText
 
 UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, ArithmeticError)
 NO_ATTRIBUTE_VALUE = "this is no attribute value as DynamoDB has them, one type tag and what belongs to it; repair it"
@@ -56,7 +57,10 @@ def _read_list(content: list[Any]) -> list[Any]:
         try:
             (tag,) = value
             inner = value[tag]
-            members.append(_read_map(inner) if tag == "M" else readers[tag](inner))
+            if tag == "S" and type(inner) is str:
+                members.append(inner)
+            else:
+                members.append(_read_map(inner) if tag == "M" else readers[tag](inner))
         except SerializationError as error:
             raise error.within(index) from None
         except UNREADABLE:
@@ -68,6 +72,10 @@ def _read_truth(content: bool) -> bool:  # noqa: FBT001
     if not isinstance(content, bool):
         raise TypeError
     return content
+
+
+def _read_text(content: str) -> str:
+    return content if type(content) is StoredText else str.__str__(content)
 
 
 def _read_numbers(content: list[Any]) -> set[Any]:
@@ -84,14 +92,14 @@ def _listed(content: list[Any]) -> list[Any]:
 
 # `str.__str__` and `bytes.__bytes__` hand the same object on, and refuse everything else, at the speed of C.
 _READERS: dict[str, Callable[[Any], Any]] = {
-    "S": str.__str__,
+    "S": _read_text,
     "N": number_from,
     "M": _read_map,
     "L": _read_list,
     "BOOL": _read_truth,
     "NULL": lambda _: None,
     "B": bytes.__bytes__,
-    "SS": lambda content: set(map(str.__str__, _listed(content))),
+    "SS": lambda content: set(map(_read_text, _listed(content))),
     "NS": _read_numbers,
     "BS": lambda content: set(map(bytes.__bytes__, _listed(content))),
 }

@@ -22,6 +22,7 @@ from dynadb_async.connection.sdk.keys import SdkKeys
 from dynadb_async.connection.sdk.opening import entered
 from dynadb_async.connection.sdk.plain_client import Watch, plain_of
 from dynadb_async.connection.shape import check_key
+from dynadb_async.values.stored_text import as_stored
 
 
 @frozen(eq=False)
@@ -94,7 +95,7 @@ class OpenClient:
         finally:
             is_ours.reset(token)
         check_key(request, members)
-        return Answer(members)
+        return Answer(as_stored(members) if "Item" in members else members)
 
     def _doubted(self, failure: Failure) -> None:
         """
