@@ -36,19 +36,21 @@ class Places:
         self._free -= 1
         return True
 
-    async def take(self, until: float, *, is_write: bool) -> None:
+    async def take(self, until: float, needs: float = 0.0, *, is_write: bool) -> None:
         """
         One of them, when one is free.
 
         Raises:
-            AttemptFailedError: There was none while an attempt could still be made by *until*, on the loop's clock.
+            AttemptFailedError: There was none while an attempt, which *needs* so many seconds, could still be made by
+                *until*, on the loop's clock.
         """
         if self.take_free():
             return
         loop = asyncio.get_running_loop()
         turn, now = loop.create_future(), loop.time()
         heappush(self._waiting, ((now + until) / 2 if is_write else until, next(self._order), turn))
-        timer = loop.call_at(until - SHORTEST_ATTEMPT, _decide, turn, False)  # noqa: FBT003 - whether it is theirs
+        latest = until - max(SHORTEST_ATTEMPT, min(needs, (until - now) / 2))
+        timer = loop.call_at(latest, _decide, turn, False)  # noqa: FBT003 - whether it is theirs
         try:
             is_theirs = await turn
         except asyncio.CancelledError:

@@ -60,7 +60,8 @@ class OpenClient:
         """See `Way`."""
         if not self._places.take_free():
             # The SDK's own queue comes after all its work for a request, which then is often in vain.
-            await self._places.take(until, is_write=not OPERATIONS[request.operation].is_read)
+            is_write = not OPERATIONS[request.operation].is_read
+            await self._places.take(until, self.config.read_timeout, is_write=is_write)
         try:
             answer = await self._signed(request, until)
         except AttemptFailedError as error:

@@ -42,7 +42,7 @@ class ProtocolTransport:
         """See `Transport`."""
         loop = self._loop
         if not self._places.take_free():
-            await self._places.take(until, is_write=is_write)
+            await self._places.take(until, self._patience.seconds, is_write=is_write)
         try:
             now = loop.time()
             connection = self._last_used(now, attempts)
