@@ -27,11 +27,15 @@ ENGINES: pytest.StashKey[OwnEngines | LentEngines] = pytest.StashKey()
 LENT: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
 
+def _concerns_the_sdk(name: str) -> bool:
+    return name.startswith(("AWS_", "BOTO")) or name == "REQUESTS_CA_BUNDLE" or name.lower().endswith("_proxy")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _machine_without_aws() -> Iterator[None]:
-    """No key, region, profile or proxy of this machine reaches a test, and none is looked for."""
+    """No key, region, profile, proxy or CA bundle of this machine reaches a test, and none is looked for."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
+        for name in [name for name in os.environ if _concerns_the_sdk(name)]:
             patch.delenv(name)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
