@@ -16,6 +16,7 @@ from dynadb_async.config import (
     TableConfig,
     TimeToLive,
 )
+from dynadb_async.connection.agent import VERSION as _VERSION
 from dynadb_async.errors import (
     ConfigError,
     DynaDbError,
@@ -38,6 +39,8 @@ from dynadb_async.item import UserData
 from dynadb_async.observer import Observer
 from dynadb_async.turn import History, Session, Turn, User
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
+
+__version__: str = _VERSION
 
 __all__ = [
     "AsyncDynamoDb",
@@ -79,4 +82,5 @@ __all__ = [
     "User",
     "UserData",
     "VersionConflictError",
+    "__version__",
 ]

@@ -10,7 +10,7 @@ For FastAPI: the adapter lives as long as the app, and a handler is given its tu
     async def webhook(turn: Annotated[Turn, memory.turn(user_id)]) -> dict[str, Any]: ...
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Generic
 
@@ -53,7 +53,7 @@ class AppDynamoDb(Generic[T]):
         return self._adapter
 
     @asynccontextmanager
-    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(self, _app: FastAPI) -> AsyncGenerator[None]:
         """
         Open the adapter before the first request and close it after the last one.
 

@@ -31,6 +31,11 @@ class User(Generic[T]):
     data: T
     is_new: bool
 
+    def __repr__(self) -> str:
+        """Whether new, and how much there is; nothing of it."""
+        size = f" of {_count(self.data, 'member')}" if isinstance(self.data, dict) else ""
+        return f"User({'new' if self.is_new else 'known'}, data: {type(self.data).__name__}{size})"
+
 
 @define(repr=False)
 class Session:
@@ -53,6 +58,11 @@ class Session:
     created_at: datetime | None = field(default=None, kw_only=True)
     updated_at: datetime | None = field(default=None, kw_only=True)
 
+    def __repr__(self) -> str:
+        """Whether new, and how much there is; nothing of it."""
+        state = ", with a state" if self.state is not None else ""
+        return f"Session({_liveness(self)}, data of {_count(self.data, 'member')}{state})"
+
     def copy(self) -> Self:
         """
         A session that shares nothing with this one, so that a turn may run twice from the same request.
@@ -63,6 +73,16 @@ class Session:
         # Nearly always there is nothing to copy in depth, which is the dear part.
         data = _copied(self.data, "data") if self.data else {}
         return evolve(self, data=data, state=_copied(self.state, "state") if self.state else self.state)
+
+
+def _liveness(session: Any) -> str:
+    return "'new'" if getattr(session, "is_new", None) is True else "'live'"
+
+
+def _count(things: Any, name: str) -> str:
+    # A repr never raises, whatever a handler put there.
+    count = len(things) if isinstance(things, dict | list) else 0
+    return f"{count} {name}" + "s" * (count != 1)
 
 
 def _copied(value: Any, name: str) -> Any:
@@ -99,6 +119,10 @@ class History:
     """
 
     items: list[dict[str, Any]] = field(factory=list)
+
+    def __repr__(self) -> str:
+        """How many there are."""
+        return f"History({_count(self.items, 'item')})"
 
     @property
     def prev(self) -> dict[str, Any] | None:
@@ -206,6 +230,17 @@ class Turn(Generic[T]):
     beside: BesideTurn | None = field(default=None, init=False)
     # What the adapter must know to save this turn; a matter of `item`, opaque here.
     loaded: Any = field(default=None, alias="loaded")
+
+    def __repr__(self) -> str:
+        """What kind of turn this is, and how much there is; nothing of it."""
+        flags = ("is_duplicate", "is_resumed", "is_discarded", "is_forgotten")
+        parts = [
+            "new user" if getattr(self.user, "is_new", None) is True else "known user",
+            f"session {_liveness(self.session)}",
+            _count(getattr(self.history, "items", ()), "history item"),
+            *(flag.removeprefix("is_") for flag in flags if getattr(self, flag) is True),
+        ]
+        return f"Turn({', '.join(parts)})"
 
     def conversation(self, conversation_id: str) -> TurnConversation:
         """

@@ -8,7 +8,7 @@ Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or
 Amazon's signature of each request has to be checked in front of this before it faces the world.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ CONFIG = DynamoDbConfig(
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """One adapter for the whole server. The first request opens it, and creates the table where it is missing."""
     app.state.db = AsyncDynamoDb(DynamoDbConfig.from_env(base=CONFIG))
     yield
@@ -73,7 +73,8 @@ def said(turn: Turn, intent: dict[str, Any]) -> str:
             return f"Nice to meet you, {name}."
         case {"intent": {"name": "AMAZON.RepeatIntent"}} if turn.history.prev:
             return str(turn.history.prev["output"])
-    return "Sorry, I did not get that."
+        case _:
+            return "Sorry, I did not get that."
 
 
 if __name__ == "__main__":

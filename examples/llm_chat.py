@@ -7,7 +7,7 @@ Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or
 `memory:` there needs none.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -22,7 +22,7 @@ CONFIG = DynamoDbConfig("chat-users", stored_elements=StoredElements(history=HIS
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """One adapter for the whole server, opened before the first request."""
     async with AsyncDynamoDb(DynamoDbConfig.from_env(base=CONFIG)) as app.state.db:
         yield

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -32,14 +32,14 @@ def settings_for(dynamodb: LocalServer) -> dict[str, str]:
 
 
 @contextmanager
-def environment(variables: dict[str, str]) -> Iterator[None]:
+def environment(variables: dict[str, str]) -> Generator[None]:
     """Set *variables* until the block ends."""
     with patch.dict(os.environ, variables):
         yield
 
 
 @asynccontextmanager
-async def served_by_uvicorn(app: FastAPI) -> AsyncIterator[str]:
+async def served_by_uvicorn(app: FastAPI) -> AsyncGenerator[str]:
     """Run a FastAPI app until the block ends; its address."""
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
@@ -58,7 +58,7 @@ async def served_by_uvicorn(app: FastAPI) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def served_by_aiohttp(app: web.Application) -> AsyncIterator[str]:
+async def served_by_aiohttp(app: web.Application) -> AsyncGenerator[str]:
     """Run an aiohttp app until the block ends; its address."""
     runner = web.AppRunner(app)
     try:
@@ -133,7 +133,7 @@ class Webhooks:
 
 
 @asynccontextmanager
-async def running_webhooks(run: str = "") -> AsyncIterator[Webhooks]:
+async def running_webhooks(run: str = "") -> AsyncGenerator[Webhooks]:
     """Start the examples, each on a port of its own, and stop them. See `Webhooks` for *run*."""
     async with AsyncExitStack() as stack:
         outbox = Outbox()

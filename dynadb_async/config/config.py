@@ -18,7 +18,13 @@ HistoryFunction = Callable[[Any], Any]
 
 @frozen(kw_only=True)
 class Provisioned:
-    """A table that is paid by capacity units per second."""
+    """
+    A table that is paid by capacity units per second.
+
+    Attributes:
+        read_capacity_units: Strongly consistent reads of up to 4 KB each second; eventually consistent ones count half.
+        write_capacity_units: Writes of up to 1 KB each second.
+    """
 
     read_capacity_units: int = field(default=2, validator=an_int(1))
     write_capacity_units: int = field(default=2, validator=an_int(1))
@@ -49,6 +55,15 @@ class TableConfig:
     The table, and how it is made where it is missing.
 
     Attributes:
+        name: The table's name, or its ARN.
+        create_table_on_init: The first use makes sure that the table is there, and creates it if it is missing.
+            False: nothing is asked about the table, so no permission for that is needed.
+        primary_key_column: The attribute with the user's id, the table's partition key, a text.
+        billing: How a table that is created here is paid: `Provisioned` or `OnDemand`.
+        ttl: When items expire, and where they say so; None for never.
+        recent_turns_attribute: The attribute for our own record of the latest turns.
+        consistent_read: Turns read what was written last. False costs half, and may read what was there a moment ago;
+            the save notices.
         ready_timeout: Seconds to wait for ACTIVE.
         create_options: What CreateTable takes besides: tags, SSE, deletion protection.
     """
@@ -80,11 +95,21 @@ class ClientConfig:
     The connection. What is None is left to the standard AWS variables, files and roles.
 
     Attributes:
+        region_name: Such as `eu-central-1`.
+        endpoint_url: The server's address, where it is not AWS's own; or `memory:`, `memory:NAME` or `file:PATH` for a
+            store in the process.
+        aws_access_key_id: The first half of the credentials; in no repr.
+        aws_secret_access_key: The other half; in no repr.
+        aws_session_token: What temporary credentials have besides; in no repr.
+        use_ssl: False: plain HTTP, where no `endpoint_url` says which.
+        verify: A file of the certificates that are trusted; False: none is checked, which is for tests.
+        api_version: The SDK's own setting; DynamoDB has one version.
         connect_timeout: Seconds.
         read_timeout: Seconds, of one attempt.
         operation_timeout: Seconds, of an operation with all its attempts.
         max_attempts: Of an operation; one that fails at once, rather than by waiting in vain, counts half.
         queue_timeout: Seconds that a turn waits for another of its user; `handle()` waits as long as its time lasts.
+        max_pool_connections: How many requests are under way at once; others wait for one of them.
         fast_path: Item operations go around botocore's machinery for each call.
         options: Any other field of `botocore.config.Config`.
     """
@@ -118,6 +143,11 @@ class MarshallConfig:
     How Python values become attribute values; the names are the reference's.
 
     Attributes:
+        remove_undefined_values: `attrs.NOTHING` is left out of maps, lists and sets. False: it is an error.
+        convert_class_instance_to_map: An instance of a class is stored as a map of its public fields. False: an error.
+        convert_empty_values: Empty texts, binaries and sets are stored as NULL. False: an empty set is an error, the
+            others are stored as they are. It concerns dicts: a field of a class comes back as it was.
+        allow_imprecise_numbers: Numbers of more than 38 digits are rounded. False: they are an error.
         convert_top_level_container: Only False: True makes DynamoDB refuse each save.
     """
 
@@ -130,7 +160,12 @@ class MarshallConfig:
 
 @frozen
 class StoredSession:
-    """The session is stored, and is new again when its last turn began longer ago than `expires_after`."""
+    """
+    The session is stored, and is new again when its last turn began long ago.
+
+    Attributes:
+        expires_after: Longer ago than this.
+    """
 
     expires_after: timedelta = field(default=timedelta(minutes=15), validator=validation.duration)
 
@@ -143,6 +178,14 @@ class StoredHistory:
     Attributes:
         size: How many.
         max_bytes: The oldest go when all together are larger.
+        output: Keep `turn.output`, what was said.
+        nlu: Keep `turn.nlu`, what language understanding made of the input.
+        asr: Keep `turn.asr`, what speech recognition heard.
+        state: Keep `turn.session.state`, as the turn left it.
+        input: Keep `turn.input`, what the person meant.
+        entities: Keep `turn.entities`, the entities in it.
+        request: Keep `turn.request`, the platform's request.
+        response: Keep `turn.response`, the platform's reply.
         custom: Further elements by name: a function of the turn, sync or async. One with the name of an
             element above takes its place; that element must then be off.
     """
@@ -176,8 +219,11 @@ class StoredElements:
     What of a turn is stored.
 
     Attributes:
-        session: True for the defaults, False or None for not at all.
-        history: True for the defaults, False or None for not at all.
+        user: `turn.user.data`.
+        session: `turn.session`: True for the defaults, False or None for not at all.
+        history: What turns leave: True for the defaults, False or None for not at all.
+        created_at: When the item was first stored.
+        updated_at: When it was last stored.
     """
 
     user: bool = field(default=True, validator=a_bool)
@@ -243,6 +289,9 @@ class DynamoDbConfig:
 
     Attributes:
         table: A TableConfig, or the table's name.
+        client: How DynamoDB is reached, and how long that may take.
+        marshall: How Python values become attribute values.
+        stored_elements: What of a turn is stored.
         enabled: False: turns neither load nor save.
         on_conflict: What to do when two turns changed the same thing: merge what can be merged and raise for the
             rest, raise at once, overwrite, or merge and ask a function `(path, loaded, ours, theirs) -> value`.

@@ -26,6 +26,7 @@ def request_from_json(body: dict[str, Any]) -> PlatformRequest:
     required(ALEXA, dict, body)
     account = ("session",) if member(body, "context") is None else ("context", "System")
     return PlatformRequest(
+        platform="alexa",
         user_id=required(ALEXA, str, body, *account, "user", "userId"),
         session=None if member(body, "session") is None else _session(body),
         turn_id=required(ALEXA, str, body, "request", "requestId"),

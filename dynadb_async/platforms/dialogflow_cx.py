@@ -37,6 +37,7 @@ def request_from_json(body: dict[str, Any], *, user_id_path: tuple[str, ...] = U
     """
     required(DIALOGFLOW, dict, body)
     return PlatformRequest(
+        platform="dialogflow_cx",
         user_id=required(DIALOGFLOW, str, body, *user_id_path),
         session=_session(body),
         turn_id=_turn_id(body),

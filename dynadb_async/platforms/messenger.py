@@ -42,6 +42,7 @@ def _request(event: dict[str, Any]) -> PlatformRequest:
     is_guest = member(event, "sender", "id") is None and member(event, "sender", "user_ref") is not None
     locales = member(event, "message", "nlp", "detected_locales")
     return PlatformRequest(
+        platform="messenger",
         user_id=required(MESSENGER, str, event, "sender", "user_ref" if is_guest else "id"),
         turn_id=required(MESSENGER, str, event, "message" if "message" in event else "postback", "mid"),
         locale=optional_text(locales[0], "locale") if isinstance(locales, list) and locales else None,

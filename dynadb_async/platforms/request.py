@@ -1,12 +1,12 @@
 """A platform's request as a turn needs it, and the error for one that is not as its platform documents it."""
 
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import orjson
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from dynadb_async import DynaDbError, DynamoDbSerializer, SerializationError, Session
+from dynadb_async import DynaDbError, DynamoDbSerializer, SerializationError, Session, UsageError
 
 Kind = TypeVar("Kind", str, bool, dict[str, Any], list[Any])
 
@@ -32,7 +32,8 @@ class PlatformRequest:
     One request, ready for `db.turn(request.user_id, session=request.session, turn_id=request.turn_id)`.
 
     Attributes:
-        user_id: The person.
+        user_id: The person, as the platform names it. Two platforms may use one id for two persons: see `prefixed`.
+        platform: Which platform it came from, such as `alexa`; a name of one's own for one's own platform.
         session: The platform's own session; None where it sent none, so that a stored one serves.
         turn_id: The platform's id of this request, the same in a second delivery.
         locale: The person's language as the platform writes it, where it says so.
@@ -40,10 +41,29 @@ class PlatformRequest:
     """
 
     user_id: str = field(repr=False)
+    platform: str = ""
     session: Session | None = field(default=None, repr=False)
     turn_id: str = field(repr=False)
     locale: str | None = None
     raw: dict[str, Any] = field(repr=False)
+
+    def prefixed(self, prefix: str | None = None) -> Self:
+        """
+        The same request of a user whose id begins with its platform, `alexa:…`, so that platforms share no item.
+
+        Off unless asked for, since the items that Jovo wrote have no prefix.
+
+        Args:
+            prefix: What it begins with instead.
+
+        Raises:
+            UsageError: There is neither a platform nor a prefix.
+        """
+        if prefix is None and not self.platform:
+            msg = "expected a prefix, or a request with platform= set: without either, all platforms share their users"
+            raise UsageError(msg)
+        start = f"{self.platform}:" if prefix is None else prefix
+        return evolve(self, user_id=f"{start}{self.user_id}")
 
     def __attrs_post_init__(self) -> None:
         """
