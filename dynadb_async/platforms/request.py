@@ -35,7 +35,7 @@ class PlatformRequest:
         user_id: The person, as the platform names it. Two platforms may use one id for two persons: see `prefixed`.
         platform: Which platform it came from, such as `alexa`; a name of one's own for one's own platform.
         session: The platform's own session; None where it sent none, so that a stored one serves.
-        turn_id: The platform's id of this request, the same in a second delivery.
+        turn_id: The platform's id of this request, the same in a second delivery; None where it has none.
         locale: The person's language as the platform writes it, where it says so.
         raw: The platform's JSON.
     """
@@ -43,7 +43,7 @@ class PlatformRequest:
     user_id: str = field(repr=False)
     platform: str = ""
     session: Session | None = field(default=None, repr=False)
-    turn_id: str = field(repr=False)
+    turn_id: str | None = field(default=None, repr=False)
     locale: str | None = None
     raw: dict[str, Any] = field(repr=False)
 
@@ -73,7 +73,8 @@ class PlatformRequest:
             MalformedRequestError: Something is too long, too deep, or no Unicode.
         """
         _check_length("user_id", self.user_id, LONGEST_ID)
-        _check_length("turn_id", self.turn_id, LONGEST_TURN_ID)
+        if self.turn_id is not None:
+            _check_length("turn_id", self.turn_id, LONGEST_TURN_ID)
         _check_unicode_and_depth(self.raw)
         if self.session is not None:
             _check_length("session.id", self.session.id or "", LONGEST_ID)
