@@ -18,8 +18,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
-import aioboto3
-
 from dynadb_async.testing import LocalServer, local_server
 from examples import fastapi_alexa
 from examples.local import PATIENCE, Webhooks, environment, running_webhooks, settings_for
@@ -80,11 +78,19 @@ async def cleo_and_the_model(webhooks: Webhooks) -> None:
         show("Cleo", text, reply, f"I remember {count} messages. You began with: Good morning!")
 
 
-async def show_item(dynamodb: LocalServer) -> None:
-    """What is stored about one person."""
-    async with aioboto3.Session().client("dynamodb", **dynamodb.client) as client:
-        item = (await client.get_item(TableName="skill-users", Key={"userId": {"S": "ada"}}))["Item"]
+async def show_item() -> None:
+    """What is stored about one person, and a table of the app's own, through the adapter's client."""
+    client = await fastapi_alexa.app.state.db.client()
+    item = (await client.get_item(TableName="skill-users", Key={"userId": {"S": "ada"}}))["Item"]
     show_members("Ada's item in the table skill-users", item)
+    await client.create_table(
+        TableName="pizza-menu",
+        AttributeDefinitions=[{"AttributeName": "pizza", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pizza", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    await client.put_item(TableName="pizza-menu", Item={"pizza": {"S": "margherita"}, "price": {"N": "8.50"}})
+    show_members("The first item in a table beside it", (await client.scan(TableName="pizza-menu"))["Items"][0])
 
 
 def show_members(what: str, item: dict[str, Any]) -> None:
@@ -101,7 +107,7 @@ def show_tables(recording: Path) -> None:
     created = [call["body"] for call in calls if call["headers"].get("X-Amz-Target", "").endswith(".CreateTable")]
     tables = Counter(json.loads(base64.b64decode(body))["TableName"] for body in created)
     print(f"\nCreateTable calls among the {len(calls)} requests that DynamoDB got: {dict(tables)}")
-    if tables != {"skill-users": 1, "pizza-users": 1, "chat-users": 1}:
+    if tables != {"skill-users": 1, "pizza-users": 1, "chat-users": 1, "pizza-menu": 1}:
         raise SystemExit("expected one for each table")
 
 
@@ -119,7 +125,7 @@ async def play_on_server(dynamodb: LocalServer, recording: Path) -> None:
     async with asyncio.timeout(TIMEOUT), running_webhooks() as webhooks:
         print(f"DynamoDB (moto): {dynamodb.endpoint_url}")
         await talk(webhooks)
-        await show_item(dynamodb)
+        await show_item()
     show_tables(recording)
 
 
