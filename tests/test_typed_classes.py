@@ -45,6 +45,20 @@ class Level(enum.IntEnum):
     HIGH = 2
 
 
+class Right(enum.Flag):
+    """Values that are set together."""
+
+    READ = 1
+    WRITE = 2
+
+
+class Mode(enum.IntFlag):
+    """The same, that are ints."""
+
+    FAST = 1
+    LOUD = 2
+
+
 class Strange(enum.Enum):
     """Values that are stored as something else."""
 
@@ -203,6 +217,8 @@ class Everything:
     uuid: UUID = UUID(int=7)  # noqa: RUF009 - …
     color: Color = Color.RED
     level: Level = Level.HIGH
+    rights: Right = Right.READ | Right.WRITE
+    mode: Mode = Mode.FAST | Mode.LOUD
     strange: list[Strange] = dataclasses.field(default_factory=lambda: list(Strange))
     choice: Literal["a", 1, True] = 1
     items: list[UUID] = dataclasses.field(default_factory=lambda: [UUID(int=1)])
@@ -401,6 +417,7 @@ class Tagged(msgspec.Struct):
         (Everything, {"items": SECRET, "by_name": [SECRET]}, "items: expected a list, got str; by_name: expected a m"),
         (Everything, {"model": {"age": -1}, "struct": {"age": ""}}, "model.age: greater_than_equal (ge 0); struct.age"),
         (Everything, {"address": {"since": SECRET}}, "address.since: expected a date in ISO 8601, got another text;"),
+        (Everything, {"rights": 64, "level": 7}, "level: no Level has this value; rights: no Right has this value;"),
         (Address, {"town": 1}, "town: expected a text, got int;"),
         (PydanticProfile, {"name": 1, "pet": {"age": SECRET}}, "name: string_type; pet.age: int_parsing;"),
         (

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum, Flag
-from functools import partial
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -49,13 +49,15 @@ def new_converter(maker_of: Callable[[Any], Callable[[Any], Any] | None], *, is_
     converter = Converter(structure_fallback_factory=unknown)
     # What is registered later is asked first.
     for kind, read in EXACT.items():
-        converter.register_structure_hook(kind, partial(_scalar, converter, kind, read))
+        converter.register_structure_hook(kind, partial(_scalar, kind, read))
+    # Releases of cattrs look for an Enum's in one place or the other.
+    converter.register_structure_hook(Enum, _member)
+    converter.register_structure_hook_func(_is_enum, _member)
     for applies, fit in ((_is_listed, _listed), (_is_set, _set)):
         _guard(converter, applies, fit)
     factories: list[tuple[Callable[[Any], bool], Callable[[Converter, Any], Structure]]] = [
         (_is_union, _union),
         (_is_literal, _literal),
-        (_is_enum, _enum),
         (_is_class, _instance),
         (_is_mapped, _mapping),
         (is_typeddict, partial(_typed_dict, is_dropping=is_dropping)),
@@ -84,7 +86,7 @@ def _is_class(kind: Any) -> bool:
 
 
 def _is_enum(kind: Any) -> bool:
-    return _is_sub(kind, Enum) and not _is_sub(kind, Flag)
+    return _is_sub(kind, Enum)
 
 
 def _is_listed(kind: Any) -> bool:
@@ -180,23 +182,30 @@ def _union(converter: Converter, kind: Any) -> Structure:
     return structure
 
 
-def _enum(_: Converter, kind: Any) -> Structure:
-    """By the form in which the member's value is read."""
+def _member(value: Any, kind: Any) -> Any:
+    """The member of an Enum, by the form in which its value is read; several flags at once are no single member."""
+    if issubclass(kind, Flag) and type(value) is int and value >= 0:
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    for form, member in _forms_of(kind):
+        if form == value and isinstance(form, bool) == isinstance(value, bool):
+            return member
+    raise Misfit(f"no {kind.__name__} has this value")
+
+
+@cache
+def _forms_of(kind: Any) -> list[tuple[Any, Any]]:
     serializer = DynamoDbSerializer(MarshallConfig())
-    stored = []
+    forms = []
     for member in kind:
         try:
-            stored.append((serializer.deserialize(serializer.serialize(member.value)), member))
+            forms.append((serializer.deserialize(serializer.serialize(member.value)), member))
         except SerializationError:
+            # It can't be stored either.
             continue
-
-    def structure(value: Any, _: Any) -> Any:
-        for form, member in stored:
-            if form == value and isinstance(form, bool) == isinstance(value, bool):
-                return member
-        raise Misfit(f"no {kind.__name__} has this value")
-
-    return structure
+    return forms
 
 
 def _literal(_: Converter, kind: Any) -> Structure:
@@ -210,11 +219,11 @@ def _literal(_: Converter, kind: Any) -> Structure:
     return structure
 
 
-def _scalar(converter: Converter, exact: type, read: Callable[[Any], Any], value: Any, kind: Any) -> Any:
+def _scalar(exact: type, read: Callable[[Any], Any], value: Any, kind: Any) -> Any:
     """A plain value; cattrs asks for subclasses of its type here, too."""
     if kind is exact:
         return read(value)
-    return _enum(converter, kind)(value, kind) if issubclass(kind, Enum) else kind(read(value))
+    return _member(value, kind) if issubclass(kind, Enum) else kind(read(value))
 
 
 def _exactly(kind: type, word: str) -> Read:
