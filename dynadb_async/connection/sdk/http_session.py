@@ -70,7 +70,7 @@ class CheckedHttpSession(AIOHTTPSession):  # type: ignore[misc] # it ships no ty
             raise ConfigError(msg)
         return connector
 
-    async def _get_session(self, proxy_url: str | None) -> "_WithoutRedirects":
+    async def _get_session(self, proxy_url: str | None) -> Any:
         return _WithoutRedirects(await super()._get_session(proxy_url))
 
 
