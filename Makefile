@@ -28,7 +28,8 @@ TRY_ENGINES = test "$$DYNADB_TEST_ENGINES" = moto || $(MAKE) -s engines || echo 
 WORKERS ?= 4
 PYTEST = -m pytest $(if $(findstring no:xdist,$(ARGS)),,-n $(WORKERS) --dist worksteal)
 # What an event loop can make a difference to.
-ON_A_LOOP = $(addprefix tests/test_,contract.py transport.py wire.py faults.py lifecycle.py queue.py)
+ON_A_LOOP = $(addprefix tests/test_,contract.py transport.py wire.py faults.py lifecycle.py queue.py \
+	bad_connections.py hostile_answers.py)
 LOOP_ARGS = $(or $(ARGS),$(ON_A_LOOP))
 # A Python that is asked for by name: the one on PATH, else pyenv's.
 NAMED_PYTHON = $(shell for path in $(PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PYTHON:python%=%).*/bin/python; do \

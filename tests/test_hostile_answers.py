@@ -20,6 +20,7 @@ from dynadb_async import (
     OutcomeUnknownError,
     RequestError,
     TableConfig,
+    TableError,
 )
 from dynadb_async.connection.wire import oddity
 from tests.raw_server import Asked, answer, raw_server
@@ -253,3 +254,30 @@ async def test_what_was_hostile_once_is_asked_again(is_fast: bool, operation: by
             if not (isinstance(outcome, RequestError) if case.is_certain else outcome == right):
                 wrong.append(f"{case.name}: {outcome!r}")
         assert "" == "\n".join(wrong)
+
+
+@pytest.mark.parametrize("is_fast", [True, False], ids=["wire", "sdk"])
+async def test_a_servers_words_are_short_and_plain_in_ours(is_fast: bool) -> None:
+    """Its code and its request id, however long they are and whatever is in them; so are a table's status and key."""
+    words = "Bad\x1b[31m\u202eException" + "x" * 100_000
+    long_id = b"x-amzn-RequestId: \x1b[2J" + b"r" * 5_000
+
+    async def script(asked: Asked) -> None:
+        if b".DescribeTable" in asked.head:
+            keys = [{"AttributeName": words, "KeyType": "HASH"}]
+            types = [{"AttributeName": words, "AttributeType": "S"}]
+            await asked.send(answer(json_of({"Table": {"KeySchema": keys, "AttributeDefinitions": types}})))
+        else:
+            await asked.send(answer(json_of({"__type": words, "message": words}), long_id, line=b"HTTP/1.1 400 -"))
+
+    async with raw_server(script) as server:
+        async with adapter(server.url, is_fast=is_fast, max_attempts=1) as db:
+            with pytest.raises(RequestError) as refused:
+                await db.load("me")
+        client = ClientConfig(**KEYS, endpoint_url=server.url, fast_path=is_fast)
+        with pytest.raises(TableError) as other:
+            await AsyncDynamoDb(DynamoDbConfig(TableConfig("users"), client=client)).open()
+
+    for text in (str(refused.value), refused.value.code, refused.value.request_id, str(other.value)):
+        assert text.isprintable()
+        assert 10 < len(text) < 600

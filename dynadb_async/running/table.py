@@ -9,7 +9,7 @@ from attrs import define, field
 
 from dynadb_async.config import OnDemand, TableConfig
 from dynadb_async.connection.connection import Connection
-from dynadb_async.connection.failures import LIMIT_REACHED
+from dynadb_async.connection.failures import LIMIT_REACHED, told
 from dynadb_async.connection.request import Request
 from dynadb_async.errors import (
     OutcomeUnknownError,
@@ -175,7 +175,7 @@ class Table:
         types = {d["AttributeName"]: d["AttributeType"] for d in table["AttributeDefinitions"]}
         schema = [(k["AttributeName"], k["KeyType"], types.get(k["AttributeName"])) for k in table["KeySchema"]]
         if schema != [(key, role, "S") for key, role in self._key()]:
-            found = ", ".join(f"{key} ({kind} {role})" for key, role, kind in schema)
+            found = ", ".join(told(f"{key} ({kind} {role})") for key, role, kind in schema[:2])
             needed = ", ".join(f"{key} (S {role})" for key, role in self._key())
             msg = (
                 f"table {name} has the key {found}, but {needed} is needed; "
