@@ -68,7 +68,7 @@ class TurnBlock(Generic[T]):
         turn.loaded.is_open = False
         try:
             if kind is None:
-                await stay.live.save(turn, stay.left)
+                await stay.live.save(turn, stay.left, stay.line)
         except BaseException:
             await stay.__aexit__(*sys.exc_info())
             raise

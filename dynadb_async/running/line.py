@@ -25,7 +25,7 @@ class Line:
         asked_at: When that request began, on the event loop's clock.
         is_in_doubt: Something may have been written that nobody has seen: the next save has to look first.
         pace: Seconds that the last request took.
-        guests: How many turns and saves are under way.
+        guests: How many turns, and saves by hand, are under way.
         served: How many turns that had their place in the queue have ended since there was one under way.
     """
 
@@ -90,20 +90,22 @@ class Lines:
         return line
 
     def leave(self, user_id: str, line: Line) -> None:
-        """A turn or save has ended."""
+        """A turn, or a save by hand, has ended."""
         line.guests -= 1
         if not line.guests:
             del self._lines[user_id]
 
-    async def enter(self, user_id: str, line: Line, until: float) -> None:
+    def is_free(self, user_id: str) -> bool:
+        """Whether the save may begin at once; then one `call_next`."""
+        return self._saves.is_free(user_id)
+
+    async def wait(self, user_id: str, line: Line, until: float) -> None:
         """
         Wait until the saves before this one have ended; then one `call_next`.
 
         Raises:
             RequestTimeoutError: They took all of its time.
         """
-        if self._saves.is_free(user_id):
-            return
         clock = asyncio.get_running_loop().time
         if await self._saves.wait(user_id, max(0.0, until - clock())):
             if line.has_time(until - clock()):

@@ -21,7 +21,7 @@ from dynadb_async.errors import (
 )
 from dynadb_async.item import Item, Layout, Snapshot, checked_turn_id, history_entry
 from dynadb_async.observer import Observer
-from dynadb_async.running.line import Lines
+from dynadb_async.running.line import Line, Lines
 from dynadb_async.running.queue import Queue
 from dynadb_async.running.saving import Save
 from dynadb_async.running.store import Store
@@ -193,8 +193,8 @@ class Live:
             turn.beside = self.beside.of_turn(turn)
         return turn
 
-    async def save(self, turn: Turn[Any], left: TimeLeft) -> None:
-        """Store the turn, or delete its user, or neither, as the turn wants it."""
+    async def save(self, turn: Turn[Any], left: TimeLeft, line: Line | None = None) -> None:
+        """Store the turn, or delete its user, or neither, as the turn wants it; *line*, if it is in one already."""
         if turn.user.id != turn.loaded.user_id:
             msg = "the turn's user was exchanged for another one; open a turn of that user instead"
             raise UsageError(msg)
@@ -213,28 +213,30 @@ class Live:
                 await self._delete(turn.user.id, left, turn.loaded.observer)
                 return
             with self.under_way("save", turn.loaded.observer):
-                await self._save_in_line(turn, left)
+                await self._save_in_line(turn, left, line)
             self._note_duplicate(turn)
         except OutcomeUnknownError as error:
             error.turn_id = turn.turn_id
             raise
 
-    async def _save_in_line(self, turn: Turn[Any], left: TimeLeft) -> None:
+    async def _save_in_line(self, turn: Turn[Any], left: TimeLeft, line: Line | None) -> None:
         if not self.table.is_ready:
             await self._table_ready(left)
-        user_id, until = turn.user.id, left.until()
+        user_id, until, lines = turn.user.id, left.until(), self.lines
         history = self.store.layout.config.stored_elements.history
         # Before our place in the line: an element of the app's own may take its time, or save another turn.
         entry = None if history is None else await history_entry(history, turn)
-        line = self.lines.join(user_id)
+        joined = lines.join(user_id) if line is None else line
         try:
-            await self.lines.enter(user_id, line, until)
+            if not lines.is_free(user_id):
+                await lines.wait(user_id, joined, until)
             try:
-                await Save(self.store, turn, line, until).run(entry)
+                await Save(self.store, turn, joined, until).run(entry)
             finally:
-                self.lines.call_next(user_id)
+                lines.call_next(user_id)
         finally:
-            self.lines.leave(user_id, line)
+            if line is None:
+                lines.leave(user_id, joined)
 
     def _note_duplicate(self, turn: Turn[Any]) -> None:
         observer: Observer | None = turn.loaded.observer or self.observer

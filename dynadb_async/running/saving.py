@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +9,6 @@ from attrs import define
 
 from dynadb_async import item as items
 from dynadb_async.connection.failures import ConditionFailedError
-from dynadb_async.connection.request import Request
 from dynadb_async.errors import DynaDbError, OutcomeUnknownError, RequestError, VersionConflictError
 from dynadb_async.item import Item, Layout, Loaded, Snapshot
 from dynadb_async.item.recent import Entry, write_of
@@ -62,35 +60,25 @@ class Save:
             VersionConflictError: Another turn changed the same thing, or the user was deleted.
             OutcomeUnknownError: The write may or may not have happened.
         """
-        if self.line.is_in_doubt:
+        line, call = self.line, self.store.connection.call
+        if line.is_in_doubt:
             await self._look()
         attempt = self._first_attempt(history_entry)
         while attempt is not None:
             asked_at = self._now()
-            refused = await self._refused(attempt)
-            self.line.pace = self._now() - asked_at
-            if refused is None:
+            try:
+                await call(attempt.update.request, until=self.until)
+            except ConditionFailedError as error:
+                refused = error
+            except BaseException as error:
+                if not isinstance(error, DynaDbError) or isinstance(error, OutcomeUnknownError):
+                    line.doubt()
+                raise
+            else:
                 self._saved(attempt, None, asked_at)
                 return
+            line.pace = self._now() - asked_at
             attempt = await self._after_refusal(attempt, refused, asked_at)
-
-    async def _refused(self, attempt: Attempt) -> ConditionFailedError | None:
-        """Why the attempt was refused; None if it was not."""
-        try:
-            await self._send(attempt.update.request)
-        except ConditionFailedError as refused:
-            return refused
-        except BaseException as error:
-            if not isinstance(error, DynaDbError) or isinstance(error, OutcomeUnknownError):
-                self.line.doubt()
-            raise
-        return None
-
-    def _send(self, update: Request) -> Awaitable[object]:
-        """The update, and in one transaction with it what the turn stores besides the item."""
-        if self.turn.beside is not None and self.turn.beside.is_pending:
-            return self.turn.beside.commit(update, until=self.until)
-        return self.store.connection.call(update, until=self.until)
 
     async def _look(self) -> None:
         """Read what is stored, before anything is built on a guess."""
@@ -194,7 +182,11 @@ class Save:
             stored = before.with_written(written)
         is_merged = current is not None or attempt.ours is not written
         loaded.saved(write_of(attempt.entry), attempt.ours, stored, is_merged=is_merged)
-        self.line.told(stored, before=before, asked_at=asked_at)
+        if self.line.guests > 1:
+            self.line.pace = self._now() - asked_at
+            self.line.told(stored, before=before, asked_at=asked_at)
+        else:
+            self.line.latest = None
         if self.turn.beside is not None:
             self.turn.beside.saved()
 

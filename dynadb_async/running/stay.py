@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -22,9 +23,10 @@ class Stay:
     Attributes:
         live: The event loop's.
         left: The time, which begins to run when this is made.
+        line: What this process knows of the user's item.
     """
 
-    __slots__ = ("_known_from", "_line", "_observer", "_place", "_served_before", "_user_id", "_work", "left", "live")
+    __slots__ = ("_known_from", "_observer", "_place", "_served_before", "_user_id", "_work", "left", "line", "live")
 
     def __init__(self, live: Live, user_id: str, io_timeout: float | None, *, is_patient: bool = False) -> None:
         live.store.layout.key(user_id)
@@ -41,8 +43,8 @@ class Stay:
     async def __aenter__(self) -> Self:
         """Wait for our turn."""
         self._observer = self._work.__enter__()
-        self._line: Line = self.live.lines.join(self._user_id)
-        self._served_before = self._line.served
+        self.line: Line = self.live.lines.join(self._user_id)
+        self._served_before = self.line.served
         try:
             await self._place.__aenter__()
         except BaseException:
@@ -55,22 +57,28 @@ class Stay:
     ) -> None:
         """Let the next one in."""
         await self._place.__aexit__(kind, error, traceback)
-        self._line.served += self._place.is_first
+        self.line.served += self._place.is_first
         self._leave(kind, error, traceback)
 
     def _leave(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.live.lines.leave(self._user_id, self._line)
+        self.live.lines.leave(self._user_id, self.line)
         self._work.__exit__(kind, error, traceback)
 
-    async def load(self, session: Session | None, turn_id: str | None) -> Turn[Any]:
-        """The user's turn: what another turn stored since we wait is as good as to read it."""
-        known, clock = self._line.known_since(self._known_from), self.live.loop.time
+    def load(self, session: Session | None, turn_id: str | None) -> Awaitable[Turn[Any]]:
+        """The user's turn, to be awaited at once."""
+        if self.line.guests == 1:
+            return self.live.load(self._user_id, session, turn_id, self.left, None, self._observer)
+        return self._load_beside_others(session, turn_id)
+
+    async def _load_beside_others(self, session: Session | None, turn_id: str | None) -> Turn[Any]:
+        # What another turn stored since we wait is as good as to read it.
+        known, clock = self.line.known_since(self._known_from), self.live.loop.time
         began = clock()
         turn = await self.live.load(self._user_id, session, turn_id, self.left, known, self._observer)
         if known is None:
-            self._line.pace = clock() - began
+            self.line.pace = clock() - began
         return turn
 
     def check_turn_came(self) -> None:
@@ -80,7 +88,7 @@ class Stay:
         Raises:
             RequestTimeoutError: The turns before it took all of its time.
         """
-        requests = 2 if self._line.known_since(self._known_from) is None else 1
+        requests = 2 if self.line.known_since(self._known_from) is None else 1
         is_called = self._place.is_first or self._is_stuck()
         if not is_called or (self._has_waited() and self._is_late(requests=requests)):
             raise others_took_all("GetItem")
@@ -94,7 +102,7 @@ class Stay:
         """
         if self._has_waited() and self._is_late():
             raise others_took_all("UpdateItem")
-        await self.live.save(turn, self.left)
+        await self.live.save(turn, self.left, self.line)
 
     async def can_go_on(self, turn: Turn[Any], run: int) -> bool:
         """Whether there is time for *turn* once more; after a pause, if another process was faster in this *run*."""
@@ -109,8 +117,8 @@ class Stay:
 
     def _is_stuck(self) -> bool:
         # One turn has lasted all this time, such as a language model's: no reason not to go on.
-        return self._line.served == self._served_before
+        return self.line.served == self._served_before
 
     def _is_late(self, *, requests: int = 1) -> bool:
         seconds = self.left.seconds
-        return seconds is not None and not self._line.has_time(seconds / requests)
+        return seconds is not None and not self.line.has_time(seconds / requests)
