@@ -36,15 +36,16 @@ class Line:
     guests: int = 0
     served: int = 0
     # By the write id that was the newest then, when it was passed; None stands for an item that was not ours, or none.
-    _passed: dict[str | None, float] = field(factory=dict)
+    _passed: dict[str | None, float] | None = None
 
     def told(self, latest: Snapshot, *, before: Snapshot | None, asked_at: float) -> None:
         """A request that began *asked_at* left or found *latest* where *before* had been."""
         newest = None if before is None else before.newest
+        self._passed = passed = self._passed or {}
         if newest is None or newest != latest.newest:
-            self._passed[newest] = asked_at
-        if len(self._passed) > MOST_PASSED:
-            del self._passed[next(iter(self._passed))]
+            passed[newest] = asked_at
+        if len(passed) > MOST_PASSED:
+            del passed[next(iter(passed))]
         self.latest, self.asked_at, self.is_in_doubt = latest, asked_at, False
 
     def doubt(self) -> None:
@@ -54,11 +55,11 @@ class Line:
     def gone(self) -> None:
         """The item is not there any more."""
         self.latest, self.is_in_doubt = None, False
-        self._passed.clear()
+        self._passed = None
 
     def is_ahead_of(self, loaded: Loaded) -> bool:
         """Whether *latest* is what became of the item that was *loaded*: others have saved since."""
-        if self.latest is None:
+        if self.latest is None or self._passed is None:
             return False
         newest = None if loaded.stored is None else loaded.stored.newest
         passed_at = self._passed.get(newest)

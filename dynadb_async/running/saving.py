@@ -35,7 +35,7 @@ class Attempt:
     update: items.Update
 
 
-@define(eq=False, repr=False)
+# No attrs class: it is made for each save, and its parts are looked up again and again.
 class Save:
     """
     One save of a turn.
@@ -45,12 +45,16 @@ class Save:
         turn: What is saved.
         line: What this process knows of the item; this save is the only one of its user that is under way here.
         until: When it has to end, on the event loop's clock.
+        layout: How a turn is laid out as an item.
     """
 
-    store: Store
-    turn: Turn[Any]
-    line: Line
-    until: float
+    __slots__ = ("_loaded", "_now", "layout", "line", "store", "turn", "until")
+
+    def __init__(self, store: Store, turn: Turn[Any], line: Line, until: float) -> None:
+        self.store, self.turn, self.line, self.until = store, turn, line, until
+        self.layout: Layout = store.layout
+        self._loaded: Loaded = turn.loaded
+        self._now = asyncio.get_running_loop().time
 
     async def run(self, history_entry: dict[str, Any] | None) -> None:
         """
@@ -217,19 +221,6 @@ class Save:
         attributes = items.rebased(self.layout, ours, loaded, current, turn_id=self.turn.turn_id)
         loaded.stored, loaded.is_expired, loaded.is_merged = found, False, True
         return attributes
-
-    @property
-    def layout(self) -> Layout:
-        """How a turn is laid out as an item."""
-        return self.store.layout
-
-    @property
-    def _loaded(self) -> Loaded:
-        loaded: Loaded = self.turn.loaded
-        return loaded
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
 
 def pause_after(refusals: int) -> float:
