@@ -1,5 +1,5 @@
 """
-What a bad day costs: a full house, a dead pool, hostile answers. `make reliability` writes it down.
+What a bad day costs: a full house, a dead pool, hostile answers, slow credentials. `make reliability` writes it down.
 
 `python -m tests.bad_day` measures these alone, and prints them.
 """
@@ -7,6 +7,7 @@ What a bad day costs: a full house, a dead pool, hostile answers. `make reliabil
 import asyncio
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,11 +18,13 @@ from dynadb_async.connection.wire import oddity
 from tests.engines import Engine
 from tests.raw_server import Asked, RawServer, answer, raw_server
 from tests.slow_server import slow_server
+from tests.test_credentials import Provider
 from tests.test_hostile_answers import CASES, Server, ended
 from tests.test_hostile_answers import adapter as hostile_adapter
 
 CROWD, ONE_BY_ONE, SECONDS = 2000, 50, 3.0
 POOL, AFTERWARDS = 50, 12
+PROVIDER_SECONDS = 3.5
 WAYS = {"fast path": True, "SDK": False}
 
 
@@ -53,6 +56,7 @@ async def rows() -> list[Row]:
             found.append(await full_house(engine, way, is_fast=is_fast))
     for way, is_fast in WAYS.items():
         found += [await dead_pool(way, is_fast=is_fast), await hostile_answers(way, is_fast=is_fast)]
+        found.append(await slow_credentials(way, is_fast=is_fast))
     return found
 
 
@@ -150,6 +154,32 @@ async def hostile_answers(way: str, *, is_fast: bool) -> Row:
     finally:
         oddity.ODD_IN_A_ROW = kept
     return Row(f"hostile answers, {way}", f"{believed} of {2 * len(CASES)} were believed", not believed)
+
+
+async def slow_credentials(way: str, *, is_fast: bool) -> Row:
+    """Their provider takes longer than an operation may; first there are none, then old ones that are still valid."""
+    outcomes = {}
+    for held in (None, timedelta(minutes=5)):
+        provider = Provider(seconds=PROVIDER_SECONDS)
+        async with raw_server(script_of_credentials) as server:
+            table = TableConfig("bad-day", create_table_on_init=False)
+            client = ClientConfig(region_name="eu-central-1", endpoint_url=server.url, fast_path=is_fast)
+            async with AsyncDynamoDb(DynamoDbConfig(table, client=client), aws_session=provider.session(held)) as db:
+                first = await turn(db, "first")
+                await asyncio.sleep(PROVIDER_SECONDS)
+                later = [await turn(db, str(n)) for n in range(AFTERWARDS)]
+        outcomes[held] = (provider.asked, not first, later.count(""))
+    without, with_old = outcomes.values()
+    figures = (
+        f"without any, then {PROVIDER_SECONDS:g} s later {without[2]} of {AFTERWARDS} turns answered; with old ones, "
+        f"{with_old[1] + with_old[2]} of {AFTERWARDS + 1}; the provider was asked {without[0]} and {with_old[0]} times"
+    )
+    return Row(f"slow credentials, {way}", figures, (without[0], with_old) == (1, (1, True, AFTERWARDS)))
+
+
+async def script_of_credentials(asked: Asked) -> None:
+    """Script: there is no item."""
+    await asked.send(answer(b"{}"))
 
 
 if __name__ == "__main__":

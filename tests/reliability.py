@@ -256,6 +256,7 @@ Each with the default settings, on the fast path and on the SDK's client alone. 
 as many users at once, on a server that takes 50 ms for a request. *Dead pool*: {bad_day.POOL} connections that all fell
 silent, as behind a NAT that forgot them. *Hostile answers*: other statuses, framings and bodies than DynamoDB's, and
 other people's items; a load that believed one would be "a new user", or somebody else, and a save would be lost.
+*Slow credentials*: their provider takes {bad_day.PROVIDER_SECONDS:g} s, longer than an operation may.
 
 {table_of(("trouble", "what became of it"), [row.cells() for row in troubles])}
 
