@@ -24,6 +24,7 @@ TURNS = [
 OF_FIGURES = [Load(scheme, KB, 16) for scheme in ("http", "https")]
 FEW_TURNS = [Load(scheme, at_once=at_once) for scheme in ("http", "https") for at_once in (1, 16)]
 # Four at once: sixteen turns of 300 KB would wait for one another longer than anybody's time-out.
+MANY_SMALL = 150 * KB
 BY_SIZE = [Load(size=size * KB, at_once=4) for size in (1, 4, 16, 64, 300)]
 BY_USERS = [Load(users=users) for users in (1, 10, 100, 1000, 10_000)]
 GROWING = (OURS, OURS_ALL_CHANGED, AIOBOTO3, AIODYNAMO, LIMIT)
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two minutes, with noise; docs/ stays as it is")
     is_quick = parser.parse_args().quick
     loads = FEW_TURNS if is_quick else TURNS
-    sizes = {load.size for load in [*loads, *BY_SIZE]}
+    sizes = {load.size for load in [*loads, *BY_SIZE]} | {MANY_SMALL}
     with stub(sorted(sizes)) as server:
         contenders = line_up()
         results = measure(
@@ -84,7 +85,13 @@ def _measured_alone(server: Stub, rounds: int) -> list[str]:
         }
         for name, by_scheme in starts.items()
     }
-    memory = {name: _run(server, "memory", name, _endpoint(server, name, "http"), "1000") for name in names}
+    memory = {
+        name: {
+            "1 KB": _run(server, "memory", name, _endpoint(server, name, "http"), "1000"),
+            "150 KB of small maps": _run(server, "memory", name, server.endpoint("http", MANY_SMALL, "small"), "50"),
+        }
+        for name in names
+    }
     whole = start.measure(server, rounds)
     return [
         *("## The codec alone", report.codec_table(codec)),

@@ -55,6 +55,12 @@ def own_item(data: dict[str, Any]) -> Item:
     return {**reference_item(data), "recentTurns": {"L": writes}}
 
 
+def small_item(data: dict[str, Any]) -> Item:
+    """As `own_item`, of as many bytes as with *data*, but in many small maps."""
+    maps = {f"order-{n}": {"name": f"pizza {n}", "count": n, "size": "large"} for n in range(_item_size(data) // 50)}
+    return own_item({"visits": 17} | maps)
+
+
 def answer_with(item: Item) -> bytes:
     """GetItem's answer."""
     return orjson.dumps({"Item": item})

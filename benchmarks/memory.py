@@ -23,7 +23,7 @@ async def dynadb(endpoint: str, users: int) -> int:
                 opened.release()
                 await end.wait()
 
-        await held(hold, 64)
+        await held(hold, min(users, 64))
         return await held(hold, users)
 
 
@@ -38,7 +38,7 @@ async def plain(endpoint: str, users: int) -> int:
             await end.wait()
             await table.put_item(Item=item)
 
-        await held(hold, 64)
+        await held(hold, min(users, 64))
         return await held(hold, users)
 
 

@@ -127,11 +127,11 @@ def cold_table(measured: dict[str, dict[str, dict[str, float]]]) -> str:
     return table(["CPU ms", *steps], rows)
 
 
-def memory_table(measured: dict[str, float]) -> str:
-    """MB that 1,000 open turns hold."""
-    return table(
-        ["1,000 users in flight, 1 KB items", "MB"], [[name, f"{size / 1000:,.1f}"] for name, size in measured.items()]
-    )
+def memory_table(measured: dict[str, dict[str, float]]) -> str:
+    """KB that an open turn holds, its values among them."""
+    items = list(next(iter(measured.values())))
+    rows = [[name, *(f"{by_item[item] / 1024:,.1f}" for item in items)] for name, by_item in measured.items()]
+    return table(["KB held for each user in flight", *items], rows)
 
 
 def capacity_table(measured: dict[str, dict[int, Any]]) -> str:

@@ -31,7 +31,7 @@ class Stub:
     _process: "subprocess.Popen[str]"
 
     def endpoint(self, scheme: str, size: int, layout: str) -> str:
-        """Where items of *size* bytes are found, in the layout `own` or `reference`."""
+        """Where items of *size* bytes are found, in the layout `own`, `reference` or `small`."""
         return self.endpoints[f"{scheme} {size} {layout}"]
 
     def cpu_time(self) -> float:

@@ -20,7 +20,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.items import ITEMS_USER, answer_with, own_item, reference_item, user_data
+from benchmarks.items import ITEMS_USER, answer_with, own_item, reference_item, small_item, user_data
 
 AGENT = re.compile(rb"[Uu]ser-[Aa]gent: ?([^\r]*)")
 LENGTH = re.compile(rb"[Cc]ontent-[Ll]ength: ?(\d+)")
@@ -28,8 +28,8 @@ USER = re.compile(rb'"userId": ?\{"S": ?"([^"]*)"')
 DESCRIPTION = b"""{"Table":{"TableName":"users","TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"userId",
 "KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"userId","AttributeType":"S"}]}}"""
 IDS = count(1)
-# Which layout the item has: the reference's, or this project's.
-LAYOUTS = {"reference": reference_item, "own": own_item}
+# Which layout the item has: the reference's, or this project's, that with small members, too.
+LAYOUTS = {"reference": reference_item, "own": own_item, "small": small_item}
 
 
 def http_answer(body: bytes) -> bytes:
