@@ -14,6 +14,8 @@ from dynadb_async.errors import UsageError
 from dynadb_async.values.instances import is_record, public_fields
 
 ATOMS = (str, int, float, Decimal, bytes, bytearray, memoryview, datetime, date, time, UUID, bool, NoneType, Enum)
+# Nearly all of them, told apart in one step.
+COMMON = frozenset((str, int, float, bool, NoneType))
 MAPS = (dict, MappingProxyType)
 LISTS = (list, tuple, set, frozenset)
 
@@ -30,7 +32,10 @@ def check_data(reply: Any) -> None:
     while level:
         deeper: list[Any] = []
         for value in level:
-            if not isinstance(value, ATOMS) and value is not NOTHING and id(value) not in seen:
+            kind = type(value)
+            if kind in COMMON or (kind is not dict and (isinstance(value, ATOMS) or value is NOTHING)):
+                continue
+            if id(value) not in seen:
                 seen.add(id(value))
                 deeper += _members(value)
         level = deeper
