@@ -141,7 +141,7 @@ async def test_permanent_fault(
         proxy.plan = always(fault)
         results = await asyncio.gather(*map(error_and_seconds, (db.load("user"), db.save(turn), db.delete("user"))))
     for operation, kind, (error, seconds) in zip(
-        ITEM_OPERATIONS, (read_error, write_error, write_error), results, strict=True
+        ITEM_OPERATIONS[:3], (read_error, write_error, write_error), results, strict=True
     ):
         assert isinstance(error, RequestError)
         assert (type(error), error.operation, error.code) == (kind, operation, code)
