@@ -71,8 +71,8 @@ def _is_between(request: Request, item: Mapping[str, Any]) -> bool:
         return True
     name, first, last = request.between
     found = item.get(name, {}).get("S")
-    # As DynamoDB orders texts, by their bytes.
-    return isinstance(found, str) and first.encode() <= found.encode("utf-8", "surrogatepass") <= last.encode()
+    # DynamoDB orders texts by their bytes in UTF-8, which is the order of their characters.
+    return type(found) is str and first <= found <= last
 
 
 def units_of(answer: Mapping[str, Any]) -> float | None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -19,8 +18,8 @@ LEVELS = 200
 LARGEST_PART = 380 * 1024
 LARGEST_APPEND = 4 * 1024 * 1024 - 64 * 1024
 
-# 64 bits have fewer; orjson reads more as a float.
-_may_hold_long_numbers = re.compile(rb"[0-9]{19}").search
+# Begins JSON with numbers beyond 64 bits, which only the slower reader reads as they are.
+SLOWER = " "
 
 
 class ConversationSerializer(Protocol):
@@ -46,8 +45,7 @@ def json_of(value: Any, path: Path) -> str:
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
-        # A number beyond 64 bits.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return SLOWER + json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def check_json(value: Any, path: Path, levels: int) -> None:
@@ -110,7 +108,8 @@ def content_of(messages: Sequence[Any], serializer: ConversationSerializer | Non
 def stored_texts(texts: Sequence[str], serializer: ConversationSerializer | None) -> Content:
     """The same of messages that are JSON already."""
     if serializer is None:
-        return _checked(f"[{','.join(texts)}]")
+        mark = SLOWER if any(text.startswith(SLOWER) for text in texts) else ""
+        return _checked(f"{mark}[{','.join(texts)}]")
     return _checked(_serialized([value_of(text) for text in texts], serializer))
 
 
@@ -158,8 +157,7 @@ def value_of(text: Content) -> Any:
     Raises:
         ValueError: It is no JSON.
     """
-    body = text.encode() if isinstance(text, str) else text
-    return json.loads(body) if _may_hold_long_numbers(body) else orjson.loads(body)
+    return json.loads(text) if text[:1] == SLOWER else orjson.loads(text)
 
 
 def parts_of(content: Content) -> tuple[Content, ...]:
@@ -195,6 +193,8 @@ def joined(parts: Sequence[dict[str, Any]]) -> Content:
     Raises:
         MalformedItemError: They are neither texts nor bytes.
     """
+    if len(parts) == 1 and type(text := parts[0].get("S")) is str:
+        return text
     texts = [part["S"] for part in parts if isinstance(part.get("S"), str)]
     if len(texts) == len(parts):
         return "".join(texts)

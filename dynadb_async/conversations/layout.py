@@ -160,7 +160,7 @@ def number_of(name: str) -> int:
     return int(name[-DIGITS:])
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, cache_hash=True)
 class Names:
     """
     Keys and names of one conversation.

@@ -152,8 +152,8 @@ class Log:
         reader = Reader(self.clock(), self.config.serializer)
         groups = self.pages.groups(names, reader, Place(), 1, until=until, is_consistent=True)
         async with aclosing(groups):
-            async for group in groups:
-                if group.messages:
+            async for found in groups:
+                if group := next((group for group in found if group.messages), None):
                     return group, reader.revision
         return None, reader.revision
 

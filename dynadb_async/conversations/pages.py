@@ -1,6 +1,6 @@
 """What is read of a conversation: its messages from the newest on, a page or all."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
@@ -82,16 +82,15 @@ class Pages:
         *,
         until: float | None,
         is_consistent: bool,
-    ) -> AsyncGenerator[Group]:
-        """The appends, newest first, a Query at a time."""
+    ) -> AsyncGenerator[Iterator[Group]]:
+        """The appends of one Query after another, newest first."""
         below = place.below
         limit = {} if wanted is None else {"Limit": min(wanted + SPARE, MOST_ENTRIES)}
         while below >= 0 and not reader.is_at_end:
             items, at = await self.calls.page(
                 names, names.entry(0), names.entry(below), until=until, ConsistentRead=is_consistent, **limit
             )
-            for group in reader.groups(items):
-                yield group
+            yield reader.groups(items)
             if at is None:
                 return
             below = number_of(at) - 1
@@ -108,8 +107,8 @@ class Pages:
         if limit is None or limit > 0:
             groups = self.groups(names, reader, place, limit, until=until, is_consistent=is_consistent)
             async with aclosing(groups):
-                async for group in groups:
-                    if taken.has_enough_with(group):
+                async for found in groups:
+                    if any(taken.has_enough_with(group) for group in found):
                         break
         if reader.dead:
             self.found_dead(names, reader.dead)

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from dynadb_async.conversations.codec import ConversationSerializer, joined, messages_of
-from dynadb_async.conversations.layout import LAST_NUMBER, NAME, WRITE, expiry, number_of
+from dynadb_async.conversations.layout import EXPIRES_AT, LAST_NUMBER, NAME, WRITE, number_of
 from dynadb_async.errors import MalformedItemError
 from dynadb_async.item.layout import Item
 
 
-@frozen(kw_only=True, repr=False)
+@define(eq=False, repr=False)
 class Group:
     """
     One append as it is stored: an entry, or the parts of a large one.
@@ -21,23 +21,17 @@ class Group:
         first: The number of its first entry.
         number: Of its newest.
         write: The id of the write that made it.
-        cut: The number from which on it takes the place of what was there; None if it is only added.
         messages: Its messages, oldest first.
         hidden_from: The number from which on newer ones replaced what is older than them; None if nothing.
+        hides_from: The same with what this one replaced.
     """
 
     first: int
     number: int
     write: str
-    cut: int | None
     messages: list[Any]
-    hidden_from: int | None = None
-
-    @property
-    def hides_from(self) -> int | None:
-        """The same with its own cut."""
-        cuts = [cut for cut in (self.hidden_from, self.cut) if cut is not None]
-        return min(cuts) if cuts else None
+    hidden_from: int | None
+    hides_from: int | None
 
 
 @define(repr=False)
@@ -88,43 +82,38 @@ class Reader:
             if replaced not in self.dead:
                 self.dead.append(replaced)
             return None
-        expires_at = expiry(item)
-        if expires_at is not None and expires_at <= self.now.timestamp():
+        if EXPIRES_AT in item and int(item[EXPIRES_AT]["N"]) <= self.now.timestamp():
             self._open = []
             return None
-        return self._whole(item)
+        return self._group(number, [item]) if "part" not in item else self._whole(number, item)
 
-    def _whole(self, item: Item) -> Group | None:
+    def _whole(self, number: int, item: Item) -> Group | None:
         """The group that *item* completes: Query may show a part of what was written at once."""
-        if "part" not in item:
-            self._open = []
-            return self._group([item])
         if "parts" in item:
             self._open = [item]
-        elif self._open and self._continues(item):
+        elif self._open and self._continues(number, item):
             self._open.append(item)
         else:
             self._open = []
         if not self._open or len(self._open) < int(self._open[0]["parts"]["N"]):
             return None
         parts, self._open = self._open[::-1], []
-        return self._group(parts)
+        return self._group(number, parts)
 
-    def _continues(self, item: Item) -> bool:
+    def _continues(self, number: int, item: Item) -> bool:
         newer = self._open[-1]
-        follows = number_of(newer[NAME]["S"]) == number_of(item[NAME]["S"]) + 1
-        return follows and item[WRITE] == newer[WRITE]
+        return number_of(newer[NAME]["S"]) == number + 1 and item[WRITE] == newer[WRITE]
 
-    def _group(self, parts: list[Item]) -> Group:
+    def _group(self, first: int, parts: list[Item]) -> Group:
         newest = parts[-1]
-        group = Group(
-            first=number_of(parts[0][NAME]["S"]),
-            number=number_of(newest[NAME]["S"]),
-            write=newest[WRITE]["S"],
-            cut=int(newest["cut"]["N"]) if "cut" in newest else None,
-            messages=messages_of(joined([part["messages"] for part in parts]), self.serializer),
-            hidden_from=self.hidden_from,
-        )
-        self.revision = self.revision or group.write
-        self.hidden_from, self._oldest = group.hides_from, group.first
+        write: str = newest[WRITE]["S"]
+        content = joined([part["messages"] for part in parts])
+        hides_from = self.hidden_from
+        if "cut" in newest:
+            cut = int(newest["cut"]["N"])
+            hides_from = cut if hides_from is None else min(cut, hides_from)
+        messages = messages_of(content, self.serializer)
+        group = Group(first, first + len(parts) - 1, write, messages, self.hidden_from, hides_from)
+        self.revision = self.revision or write
+        self.hidden_from, self._oldest = hides_from, first
         return group
