@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from types import TracebackType
+from functools import cache
+from importlib import import_module
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 
 from dynadb_async.config import Conversations, DynamoDbConfig
@@ -278,11 +280,11 @@ class AsyncDynamoDb(Generic[T]):
             UsageError: No conversations are configured.
             SerializationError: The conversation's id is none.
         """
-        from dynadb_async.conversations.conversation import Conversation  # noqa: PLC0415 - for who has them
-        from dynadb_async.conversations.layout import names_of  # noqa: PLC0415 - for who has them
-
         config = self._conversations_config()
-        return Conversation(log=self._log, names=names_of(self._layout, config, user_id, conversation_id))
+        made: Conversation = _room_of_conversations().conversation_of(
+            self._log, self._layout, config, user_id, conversation_id
+        )
+        return made
 
     async def conversations(self, user_id: str) -> "AsyncIterator[ConversationInfo]":
         """
@@ -372,3 +374,9 @@ class AsyncDynamoDb(Generic[T]):
         if self._live is not None and self._live.loop.is_closed():
             self._live.connection.ways.abandon()
             self._live = None
+
+
+@cache
+def _room_of_conversations() -> ModuleType:
+    """Imported for who has conversations."""
+    return import_module("dynadb_async.conversations.conversation")

@@ -81,8 +81,9 @@ def no_condition(patch: pytest.MonkeyPatch) -> None:
             if kind == "Put":
                 del rest["ExpressionAttributeNames"]
             else:
-                for place, name in (("#recent", "Names"), ("#write", "Names"), ("#key", "Names"), (":known", "Values")):
-                    rest[f"ExpressionAttribute{name}"].pop(place, None)
+                for group in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+                    kept = {place: what for place, what in rest[group].items() if place[1:].isdecimal()}
+                    rest[group] = kept
             members.append({kind: rest})
         return evolve(made, members=tuple(members))
 

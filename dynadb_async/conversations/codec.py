@@ -20,6 +20,8 @@ LARGEST_APPEND = 4 * 1024 * 1024 - 64 * 1024
 
 # Begins JSON with numbers beyond 64 bits, which only the slower reader reads as they are.
 SLOWER = " "
+LONE_SURROGATE = "the text has a lone surrogate, which is no valid Unicode"
+PLAIN = (int, bool, type(None))
 
 
 class ConversationSerializer(Protocol):
@@ -55,25 +57,32 @@ def check_json(value: Any, path: Path, levels: int) -> None:
     Raises:
         SerializationError: With the place.
     """
-    problem = ""
-    match value:
-        case None | bool() | int():
-            return
-        case str():
-            problem = "" if _is_unicode(value) else "the text has a lone surrogate, which is no valid Unicode"
-        case float():
-            problem = "" if math.isfinite(value) else "JSON has no NaN and no infinity; store None or a text"
-        case list() | dict() if not levels:
-            problem = f"more than {LEVELS} lists and dicts lie in one another; store a flatter structure"
-        case list():
-            for index, member in enumerate(value):
-                check_json(member, (*path, index), levels - 1)
-        case dict():
-            _check_members(value, path, levels)
-        case _:
-            problem = f"a value of type {type(value).__name__} is no JSON; make a dict, a list or a text of it"
+    kind = type(value)
+    if kind is str:
+        problem = "" if value.isascii() or _is_unicode(value) else LONE_SURROGATE
+    elif kind in PLAIN:
+        return
+    elif isinstance(value, list | dict):
+        problem = _problem_inside(value, path, levels)
+    elif isinstance(value, float):
+        problem = "" if math.isfinite(value) else "JSON has no NaN and no infinity; store None or a text"
+    elif isinstance(value, str | int):
+        problem = "" if isinstance(value, int) or _is_unicode(value) else LONE_SURROGATE
+    else:
+        problem = f"a value of type {kind.__name__} is no JSON; make a dict, a list or a text of it"
     if problem:
         raise SerializationError(problem, path)
+
+
+def _problem_inside(value: list[Any] | dict[Any, Any], path: Path, levels: int) -> str:
+    if not levels:
+        return f"more than {LEVELS} lists and dicts lie in one another; store a flatter structure"
+    if isinstance(value, dict):
+        _check_members(value, path, levels)
+    else:
+        for index, member in enumerate(value):
+            check_json(member, (*path, index), levels - 1)
+    return ""
 
 
 def _check_members(members: dict[Any, Any], path: Path, levels: int) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 
 from attrs import field, frozen
 
+from dynadb_async.config import Conversations
 from dynadb_async.conversations.codec import json_of
 from dynadb_async.conversations.face import Appended, ConversationInfo
-from dynadb_async.conversations.layout import LONGEST_APPEND_ID, TURN_MARK, Names
+from dynadb_async.conversations.layout import LONGEST_APPEND_ID, TURN_MARK, Names, names_of
 from dynadb_async.conversations.log import Log
 from dynadb_async.errors import SerializationError
+from dynadb_async.item import Layout
 from dynadb_async.turn import Page
 
 
@@ -106,6 +108,13 @@ class Conversation:
         log = self._log()
         async with log.working("delete"):
             await log.delete(self._names)
+
+
+def conversation_of(
+    log: Callable[[], Log], users: Layout, config: Conversations, user_id: str, conversation_id: str
+) -> Conversation:
+    """See `AsyncDynamoDb.conversation`."""
+    return Conversation(log=log, names=names_of(users, config, user_id, conversation_id))
 
 
 def _checked_append_id(append_id: str | None) -> str | None:

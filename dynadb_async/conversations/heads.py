@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum, auto
 from typing import Final
 from weakref import WeakValueDictionary
@@ -53,24 +51,60 @@ class Heads:
         for names in [names for names in self._known if names.user_id == user_id]:
             del self._known[names]
 
-    @asynccontextmanager
-    async def lines(self, *conversations: Names, until: float) -> AsyncIterator[None]:
+    def lines(self, *conversations: Names, until: float) -> "Lines":
         """
-        Wait until nobody else in this event loop writes to *conversations*: who came first is first.
+        The lines of *conversations*, as an async context manager: nobody else in this event loop writes to them then.
 
         Raises:
-            RequestTimeoutError: It was not our turn by the time *until*.
+            RequestTimeoutError: On entering: it was not our turn by the time *until*.
         """
-        async with AsyncExitStack() as stack:
-            limit = asyncio.timeout_at(until)
-            try:
-                async with limit:
-                    # Everybody in the same order, so that no two wait for one another.
-                    for names in sorted(set(conversations), key=lambda names: (names.user_id, names.id)):
-                        await stack.enter_async_context(self._lines.setdefault(names, asyncio.Lock()))
-            except TimeoutError:
-                if not limit.expired():
-                    raise
-                advice = "other appends to the conversation took all the time there was; nothing was written"
-                raise RequestTimeoutError(advice, operation="TransactWriteItems", code="Timeout") from None
-            yield
+        # Everybody in the same order, so that no two wait for one another.
+        ordered = conversations if len(conversations) == 1 else sorted({*conversations}, key=_place)
+        return Lines([self._lines.setdefault(names, asyncio.Lock()) for names in ordered], until)
+
+
+def _place(names: Names) -> tuple[str, str]:
+    return names.user_id, names.id
+
+
+# No generator: nearly always there is nobody to wait for.
+class Lines:
+    """Some conversations' lines."""
+
+    __slots__ = ("_locks", "_taken", "_until")
+
+    def __init__(self, locks: list[asyncio.Lock], until: float) -> None:
+        self._locks = locks
+        self._taken: list[asyncio.Lock] = []
+        self._until = until
+
+    async def __aenter__(self) -> None:
+        """Wait for our turn in all of them; who came first is first."""
+        if any(lock.locked() for lock in self._locks):
+            await self._wait()
+            return
+        for lock in self._locks:
+            # It is free, so that this does not wait.
+            await lock.acquire()
+            self._taken.append(lock)
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let the next one in."""
+        for lock in self._taken:
+            lock.release()
+
+    async def _wait(self) -> None:
+        limit = asyncio.timeout_at(self._until)
+        try:
+            async with limit:
+                for lock in self._locks:
+                    await lock.acquire()
+                    self._taken.append(lock)
+        except BaseException as error:
+            await self.__aexit__()
+            if not isinstance(error, TimeoutError) or not limit.expired():
+                raise
+        else:
+            return
+        advice = "other appends to the conversation took all the time there was; nothing was written"
+        raise RequestTimeoutError(advice, operation="TransactWriteItems", code="Timeout")

@@ -1,9 +1,11 @@
 """Conversations in one event loop: appended to, read, cut, deleted."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, aclosing
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Self
 
 from attrs import define, field
@@ -90,18 +92,9 @@ class Log:
             unswept=unswept,
         )
 
-    @asynccontextmanager
-    async def working(self, what: str) -> AsyncIterator[float]:
-        """One call, with the table ready; the time by which it has to end, on the event loop's clock."""
-        with self.live.under_way(what):
-            left = self.live.time_left()
-            if not self.table.is_ready:
-                await self.live.table_ready(self.table, left)
-            try:
-                yield left.until()
-            except TableNotFoundError:
-                self.table.vanished()
-                raise
+    def working(self, what: str) -> "Working":
+        """One call as an async context manager: with the table ready, and the time by which it has to end."""
+        return Working(self, what)
 
     def of_turn(self, turn: Turn[Any]) -> BesideTurn:
         """The conversations of *turn*."""
@@ -252,6 +245,37 @@ class Log:
     def _found_dead(self, names: Names, ranges: list[tuple[int, int]]) -> None:
         if len(self.unswept) < MOST_UNSWEPT:
             self.unswept[names] = ranges
+
+
+class Working:
+    """One call, with the table ready; the time by which it has to end, on the event loop's clock."""
+
+    __slots__ = ("_log", "_work")
+
+    def __init__(self, log: Log, what: str) -> None:
+        self._log = log
+        self._work: AbstractContextManager[object] = log.live.under_way(what)
+
+    async def __aenter__(self) -> float:
+        """Wait for the table."""
+        log = self._log
+        self._work.__enter__()
+        try:
+            left = log.live.time_left()
+            if not log.table.is_ready:
+                await log.live.table_ready(log.table, left)
+        except BaseException:
+            self._work.__exit__(*sys.exc_info())
+            raise
+        return left.until()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Note a table that vanished."""
+        if kind is TableNotFoundError:
+            self._log.table.vanished()
+        self._work.__exit__(kind, error, traceback)
 
 
 def _info(name: str, head: Head) -> ConversationInfo:

@@ -1,6 +1,8 @@
 """One append as the members of a transaction, and what a refusal's head says of it; pure."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
@@ -145,22 +147,40 @@ def _update(table: str, names: Names, head: Head, known: Head | None, *, is_new:
         stored["state"] = {"S": head.state}
     if head.expires_at is not None:
         stored[EXPIRES_AT] = {"N": str(head.expires_at)}
-    dropped = [name for name, is_gone in _droppable(head, known, is_new=is_new) if is_gone]
-    attributes = {f"#{place}": name for place, name in enumerate((*stored, *dropped))}
-    sets = ", ".join(f"#{place} = :{place}" for place in range(len(stored)))
-    removes = ", ".join(f"#{place}" for place in range(len(stored), len(attributes)))
-    condition, more, values = _condition(names, known, is_expired=is_new and known is not None)
+    dropped = tuple(name for name, is_gone in _droppable(head, known, is_new=is_new) if is_gone)
+    condition = ABSENT if known is None else f"{ABSENT} OR {AS_KNOWN}" if is_new else AS_KNOWN
+    expression, attributes = _statement(names.key_name, tuple(stored), dropped, condition)
+    values = {f":{place}": value for place, value in enumerate(stored.values())}
+    if known is not None:
+        values[":known"] = {"S": known.revision}
     return {
         "Update": {
             "TableName": table,
             "Key": names.key(names.head),
-            "UpdateExpression": f"SET {sets} REMOVE {removes}" if removes else f"SET {sets}",
+            "UpdateExpression": expression,
             "ConditionExpression": condition,
-            "ExpressionAttributeNames": attributes | more,
-            "ExpressionAttributeValues": {f":{place}": value for place, value in enumerate(stored.values())} | values,
+            "ExpressionAttributeNames": attributes,
+            "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }
+
+
+@lru_cache(64)
+def _statement(
+    key_name: str, stored: tuple[str, ...], dropped: tuple[str, ...], condition: str
+) -> tuple[str, Mapping[str, str]]:
+    """The update, and what its names and those of the condition stand for: the same for nearly all appends."""
+    attributes = {f"#{place}": name for place, name in enumerate((*stored, *dropped))}
+    attributes |= {name: at for name, at in _IN_CONDITIONS.items() if name in condition}
+    if "#key" in condition:
+        attributes["#key"] = key_name
+    sets = ", ".join(f"#{place} = :{place}" for place in range(len(stored)))
+    removes = ", ".join(f"#{place}" for place in range(len(stored), len(stored) + len(dropped)))
+    return f"SET {sets} REMOVE {removes}" if removes else f"SET {sets}", attributes
+
+
+_IN_CONDITIONS = {"#recent": "recent", "#write": WRITE}
 
 
 def _droppable(head: Head, known: Head | None, *, is_new: bool) -> tuple[tuple[str, bool], ...]:
@@ -169,17 +189,6 @@ def _droppable(head: Head, known: Head | None, *, is_new: bool) -> tuple[tuple[s
         ("state", is_new and known is not None and known.state is not None and head.state is None),
         (EXPIRES_AT, known is not None and known.expires_at is not None and head.expires_at is None),
     )
-
-
-def _condition(names: Names, known: Head | None, *, is_expired: bool) -> tuple[str, dict[str, str], Item]:
-    """What must still be true of the head, and the names and values in it."""
-    key = {"#key": names.key_name}
-    if known is None:
-        return ABSENT, key, {}
-    condition, more = AS_KNOWN, {"#recent": "recent", "#write": WRITE}
-    if is_expired:
-        condition, more = f"{ABSENT} OR {AS_KNOWN}", more | key
-    return condition, more, {":known": {"S": known.revision}}
 
 
 def query(table: str, names: Names, *, below: int = LAST_NUMBER, above: int = 0, **more: Any) -> dict[str, Any]:
