@@ -42,8 +42,9 @@ def check_item(item: Any) -> None:
     """
     if type(item) is not dict:
         raise AttemptFailedError(CORRUPT)
-    if len([1 for value in item.values() if type(value) is dict and len(value) == 1]) != len(item):
-        raise AttemptFailedError(CORRUPT)
+    for value in item.values():
+        if type(value) is not dict or len(value) != 1:
+            raise AttemptFailedError(CORRUPT)
 
 
 def check_key(request: Request, answer: Mapping[str, Any]) -> None:
@@ -56,8 +57,8 @@ def check_key(request: Request, answer: Mapping[str, Any]) -> None:
     key = request.key.items()
     if "Item" in answer and not key <= answer["Item"].items():
         raise AttemptFailedError(CORRUPT)
-    if "Items" in answer and not all(key <= item.items() and _is_between(request, item) for item in answer["Items"]):
-        raise AttemptFailedError(CORRUPT)
+    if "Items" in answer and request.between is not None:
+        _check_between(request.key, request.between, answer["Items"])
     # Asked for by its ARN, a table is described by the name at the ARN's end.
     if "Table" in answer and answer["Table"].get("TableName", request.table) not in (
         request.table,
@@ -66,13 +67,14 @@ def check_key(request: Request, answer: Mapping[str, Any]) -> None:
         raise AttemptFailedError(CORRUPT)
 
 
-def _is_between(request: Request, item: Mapping[str, Any]) -> bool:
-    if request.between is None:
-        return True
-    name, first, last = request.between
-    found = item.get(name, {}).get("S")
-    # DynamoDB orders texts by their bytes in UTF-8, which is the order of their characters.
-    return type(found) is str and first <= found <= last
+def _check_between(key: Mapping[str, Any], between: tuple[str, str, str], items: list[Mapping[str, Any]]) -> None:
+    name, first, last = between
+    ((partition, value),) = key.items()
+    for item in items:
+        found = item.get(name, {}).get("S")
+        # DynamoDB orders texts by their bytes in UTF-8, which is the order of their characters.
+        if item.get(partition) != value or type(found) is not str or not first <= found <= last:
+            raise AttemptFailedError(CORRUPT)
 
 
 def units_of(answer: Mapping[str, Any]) -> float | None:

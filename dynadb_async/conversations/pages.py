@@ -137,20 +137,25 @@ class Taken:
 
     def has_enough_with(self, group: Group) -> bool:
         """Take what is wanted of *group*; whether there is more, and no more is wanted."""
-        is_begun = bool(self.place.rest) and group.number == self.place.below
-        messages = group.messages[: self.place.rest] if is_begun else group.messages
+        messages = group.messages
+        if self.place.rest and group.number == self.place.below:
+            messages = messages[: self.place.rest]
         if not messages:
             return False
         if self._next is not None:
             self.before = self._next.token()
             return True
-        rest = 0 if self.limit is None else max(0, self._count + len(messages) - self.limit)
-        self._newest_first.append(messages[rest:])
-        self._count += len(messages) - rest
         self.number = group.first
+        self._count += len(messages)
+        limit = self.limit
+        if limit is None or self._count < limit:
+            self._newest_first.append(messages)
+            return False
+        rest = self._count - limit
+        self._newest_first.append(messages[rest:])
         if rest:
             self.before = Place(below=group.number, rest=rest, hidden_from=group.hidden_from).token()
-        elif self._count == self.limit:
+        else:
             self._next = Place(below=group.first - 1, hidden_from=group.hides_from)
         return bool(rest)
 

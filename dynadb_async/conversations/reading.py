@@ -6,8 +6,8 @@ from typing import Any
 
 from attrs import define, field
 
-from dynadb_async.conversations.codec import ConversationSerializer, joined, messages_of
-from dynadb_async.conversations.layout import EXPIRES_AT, LAST_NUMBER, NAME, WRITE, number_of
+from dynadb_async.conversations.codec import Content, ConversationSerializer, joined, messages_of
+from dynadb_async.conversations.layout import DIGITS, EXPIRES_AT, LAST_NUMBER, NAME, WRITE, number_of
 from dynadb_async.errors import MalformedItemError
 from dynadb_async.item.layout import Item
 
@@ -76,16 +76,22 @@ class Reader:
         return self.hidden_from == 0
 
     def _taken(self, item: Item) -> Group | None:
-        number = number_of(item[NAME]["S"])
-        if self.hidden_from is not None and number >= self.hidden_from:
-            replaced = self.hidden_from, self._oldest
+        number = int(item[NAME]["S"][-DIGITS:])
+        hidden_from = self.hidden_from
+        if hidden_from is not None and number >= hidden_from:
+            replaced = hidden_from, self._oldest
             if replaced not in self.dead:
                 self.dead.append(replaced)
             return None
         if EXPIRES_AT in item and int(item[EXPIRES_AT]["N"]) <= self.now.timestamp():
             self._open = []
             return None
-        return self._group(number, [item]) if "part" not in item else self._whole(number, item)
+        if "part" in item:
+            return self._whole(number, item)
+        content = item["messages"].get("S")
+        if type(content) is not str:
+            content = joined([item["messages"]])
+        return self._group(number, number, item, content)
 
     def _whole(self, number: int, item: Item) -> Group | None:
         """The group that *item* completes: Query may show a part of what was written at once."""
@@ -98,22 +104,18 @@ class Reader:
         if not self._open or len(self._open) < int(self._open[0]["parts"]["N"]):
             return None
         parts, self._open = self._open[::-1], []
-        return self._group(number, parts)
+        return self._group(number, number + len(parts) - 1, parts[-1], joined([part["messages"] for part in parts]))
 
     def _continues(self, number: int, item: Item) -> bool:
         newer = self._open[-1]
         return number_of(newer[NAME]["S"]) == number + 1 and item[WRITE] == newer[WRITE]
 
-    def _group(self, first: int, parts: list[Item]) -> Group:
-        newest = parts[-1]
+    def _group(self, first: int, number: int, newest: Item, content: Content) -> Group:
         write: str = newest[WRITE]["S"]
-        content = joined([part["messages"] for part in parts])
-        hides_from = self.hidden_from
+        hidden_from = hides_from = self.hidden_from
         if "cut" in newest:
             cut = int(newest["cut"]["N"])
-            hides_from = cut if hides_from is None else min(cut, hides_from)
-        messages = messages_of(content, self.serializer)
-        group = Group(first, first + len(parts) - 1, write, messages, self.hidden_from, hides_from)
+            self.hidden_from = hides_from = cut if hides_from is None else min(cut, hides_from)
         self.revision = self.revision or write
-        self.hidden_from, self._oldest = hides_from, first
-        return group
+        self._oldest = first
+        return Group(first, number, write, messages_of(content, self.serializer), hidden_from, hides_from)
