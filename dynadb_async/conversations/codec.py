@@ -94,7 +94,7 @@ def _check_members(members: dict[Any, Any], path: Path, levels: int) -> None:
 
 def _is_unicode(text: str) -> bool:
     try:
-        text.isascii() or text.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -28,8 +28,8 @@ class Conversation:
     All of them raise RequestError if DynamoDB or the network refused.
     """
 
-    _log: Callable[[], Log] = field(repr=False)
-    _names: Names = field(repr=False)
+    _log: Callable[[], Log] = field(repr=False, alias="log")
+    _names: Names = field(repr=False, alias="names")
 
     async def append(
         self,

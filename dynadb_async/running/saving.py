@@ -64,7 +64,9 @@ class Save:
             VersionConflictError: Another turn changed the same thing, or the user was deleted.
             OutcomeUnknownError: The write may or may not have happened.
         """
-        line, call = self.line, self.store.connection.call
+        line, beside = self.line, self.turn.beside
+        # In one transaction with what the turn stores besides the item.
+        call = beside.commit if beside is not None and beside.is_pending else self.store.connection.call
         if line.is_in_doubt:
             await self._look()
         attempt = self._first_attempt(history_entry)
