@@ -37,6 +37,7 @@ from dynadb_async.errors import (
 )
 from dynadb_async.item import UserData
 from dynadb_async.observer import Observer
+from dynadb_async.running.scan import Scan
 from dynadb_async.turn import History, Session, Turn, User
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
 
@@ -65,6 +66,7 @@ __all__ = [
     "ReplyLostError",
     "RequestError",
     "RequestTimeoutError",
+    "Scan",
     "SerializationError",
     "Serializer",
     "Session",

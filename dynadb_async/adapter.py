@@ -18,6 +18,8 @@ from dynadb_async.observer import Observer
 from dynadb_async.running.block import TurnBlock
 from dynadb_async.running.handling import handled
 from dynadb_async.running.live import Live
+from dynadb_async.running.scan import Scan
+from dynadb_async.running.users import Bounds, Reading, scan_of
 from dynadb_async.turn import Session, T, Turn
 from dynadb_async.values.serializer import DynamoDbSerializer, Serializer
 
@@ -256,6 +258,48 @@ class AsyncDynamoDb(Generic[T]):
         exported = self._layout.exported(await live.read(user_id) or {})
         talks = {} if live.beside is None else await live.beside.exported(user_id)
         return exported | ({"conversations": talks} if talks else {})
+
+    def users(
+        self,
+        *,
+        limit: int | None = None,
+        token: str | None = None,
+        segments: int = 4,
+        max_capacity: float | None = None,
+    ) -> Scan[str]:
+        """
+        The ids of all users, in no order, each once, by Scan: `async for user_id in db.users()`.
+
+        Those who have nothing but conversations are among them. Who comes or goes meanwhile may be among them or not;
+        who is past the TTL is not. Items that are no user's are skipped, and counted. It reads whole items: a unit for
+        each 4 KB or 8 KB, as `consistent_read` has it.
+
+        Args:
+            limit: At most so many.
+            token: `token` of an earlier one, which ended early: this one goes on after it. It holds user ids.
+            segments: At so many places of the table at once, 1 to 1000.
+            max_capacity: Read units per second that it stays under, by what DynamoDB says that it charged. A single
+                item may cost more than that; there is a pause after it.
+
+        Raises:
+            UsageError: One of them is none; or the adapter is closed.
+        """
+        return scan_of(self._running, Bounds(limit, token, segments, max_capacity), Reading.id_of)
+
+    def items(
+        self,
+        *,
+        limit: int | None = None,
+        token: str | None = None,
+        segments: int = 4,
+        max_capacity: float | None = None,
+    ) -> Scan[dict[str, Any]]:
+        """
+        What is stored about each user, as `users` finds them and `export` has it; the user's id is in it, too.
+
+        Where conversations are configured, each user costs a query besides. What can't be read is skipped, and counted.
+        """
+        return scan_of(self._running, Bounds(limit, token, segments, max_capacity), Reading.exported)
 
     async def ping(self) -> float:
         """

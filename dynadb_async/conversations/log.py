@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from dynadb_async.config import Conversations
+from dynadb_async.connection.connection import Connection
 from dynadb_async.conversations.appending import Appender
 from dynadb_async.conversations.calls import Calls
 from dynadb_async.conversations.codec import content_of, parts_of, value_of
@@ -31,11 +32,13 @@ from dynadb_async.conversations.layout import (
 )
 from dynadb_async.conversations.pages import Pages, Place
 from dynadb_async.conversations.reading import Group, Reader
+from dynadb_async.conversations.users import source_of
 from dynadb_async.conversations.writing import EVERYTHING, Writing
 from dynadb_async.errors import RequestError, TableNotFoundError, VersionConflictError
 from dynadb_async.item import Layout
 from dynadb_async.item.layout import text_of_time
 from dynadb_async.running.live import Live
+from dynadb_async.running.scan import Source
 from dynadb_async.running.table import Table
 from dynadb_async.turn import BesideTurn, Page, Turn
 
@@ -95,6 +98,18 @@ class Log:
     def working(self, what: str) -> "Working":
         """One call as an async context manager: with the table ready, and the time by which it has to end."""
         return Working(self, what)
+
+    def over(self, connection: Connection) -> "Log":
+        """The same, read over another connection."""
+        calls = Calls(table=self.calls.table, connection=connection)
+        return evolve(self, calls=calls, pages=evolve(self.pages, calls=calls))
+
+    def source(self) -> Source:
+        """Where the users of conversations are found."""
+        return source_of(self.config.table, self._ready)
+
+    async def _ready(self) -> None:
+        await self.live.table_ready(self.table, self.live.time_left())
 
     def of_turn(self, turn: Turn[Any]) -> BesideTurn:
         """The conversations of *turn*."""

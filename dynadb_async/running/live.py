@@ -24,6 +24,7 @@ from dynadb_async.observer import Observer
 from dynadb_async.running.line import Line, Lines
 from dynadb_async.running.queue import Queue
 from dynadb_async.running.saving import Save
+from dynadb_async.running.scan import Source
 from dynadb_async.running.store import Store
 from dynadb_async.running.table import Table
 from dynadb_async.running.time_left import TimeLeft
@@ -79,6 +80,14 @@ class Beside(Protocol):
 
     async def exported(self, user_id: str) -> dict[str, Any]:
         """All of it that is the user's."""
+        ...
+
+    def over(self, connection: Connection) -> "Beside":
+        """The same, read over another connection."""
+        ...
+
+    def source(self) -> Source:
+        """Where its users are found."""
         ...
 
 

@@ -83,7 +83,8 @@ def _page(table: Table, found: list[Key], parameters: Parameters, places: Places
     answer["ScannedCount"] = len(items)
     if len(items) < len(found):
         answer["LastEvaluatedKey"] = {name: items[-1][name] for name in table.key}
-    return answer | _capacity(parameters, {table.name: max(0.5, -(-size // 4096) / 2)})
+    units = max(1, -(-size // 4096)) / (1 if parameters.get("ConsistentRead") else 2)
+    return answer | _capacity(parameters, {table.name: units})
 
 
 def _projected(item: Item, parameters: Parameters, places: Places) -> Item:
