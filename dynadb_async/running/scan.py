@@ -60,7 +60,7 @@ class Step:
     is_last: bool = False
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Source:
     """
     A table in which there are users.
