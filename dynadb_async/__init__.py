@@ -1,47 +1,9 @@
 """An assistant's memory in DynamoDB: user data, session data and history, one item per user, on asyncio."""
 
-from dynadb_async.adapter import AsyncDynamoDb
-from dynadb_async.config import (
-    ClientConfig,
-    ConflictResolver,
-    Conversations,
-    ConversationTableConfig,
-    DynamoDbConfig,
-    MarshallConfig,
-    OnDemand,
-    Provisioned,
-    StoredElements,
-    StoredHistory,
-    StoredSession,
-    TableConfig,
-    TimeToLive,
-)
-from dynadb_async.connection.agent import VERSION as _VERSION
-from dynadb_async.errors import (
-    ConfigError,
-    DynaDbError,
-    InvalidUserIdError,
-    ItemTooLargeError,
-    MalformedItemError,
-    OutcomeUnknownError,
-    ReplyLostError,
-    RequestError,
-    RequestTimeoutError,
-    SerializationError,
-    TableError,
-    TableNotFoundError,
-    TableNotReadyError,
-    ThrottledError,
-    UsageError,
-    VersionConflictError,
-)
-from dynadb_async.item import UserData
-from dynadb_async.observer import Observer
-from dynadb_async.running.scan import Scan
-from dynadb_async.turn import History, Session, Turn, User
-from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
+from typing import TYPE_CHECKING
 
-__version__: str = _VERSION
+if TYPE_CHECKING:
+    from dynadb_async.face import *
 
 __all__ = [
     "AsyncDynamoDb",
@@ -86,3 +48,17 @@ __all__ = [
     "VersionConflictError",
     "__version__",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        """Import what is public when it is first asked for: each pytest run in this environment imports this file."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=__import__(__name__))
+        from dynadb_async import face  # noqa: PLC0415
+
+        globals().update({public: getattr(face, public) for public in __all__})
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

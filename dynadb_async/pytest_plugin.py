@@ -1,27 +1,32 @@
 """
 Fixtures for whoever tests an app that uses this package; pytest finds them by itself. Needs `dynadb-async[testing]`.
 
+    @pytest.mark.asyncio
     async def test_visits_are_counted(dynadb: AsyncDynamoDb) -> None: ...
 
 They need no server: what is stored is in the process. `dynadb_server` is there for who wants the real API.
 
-Each pytest run in an environment with this package imports this file: what only a fixture needs is imported by it.
+Each pytest run in an environment with this package imports this file: all else of it is imported by a fixture.
 """
+
+from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
-from typing import Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig
-from dynadb_async.testing import LocalServer, local_server
+if TYPE_CHECKING:
+    from dynadb_async import AsyncDynamoDb, DynamoDbConfig
+    from dynadb_async.testing import LocalServer
 
 
 @pytest.fixture(scope="session")
 def dynadb_server() -> Iterator[LocalServer]:
     """A DynamoDB API on this machine: one for the whole run, or for each worker of pytest-xdist."""
+    from dynadb_async.testing import local_server  # noqa: PLC0415 - see above
+
     with local_server() as server:
         yield server
 
@@ -33,6 +38,10 @@ def dynadb_config() -> DynamoDbConfig:
 
     All adapters with these settings share it, in whatever event loop. Override it to store more, or elsewhere.
     """
+    from uuid import uuid4  # noqa: PLC0415 - see above
+
+    from dynadb_async import ClientConfig, DynamoDbConfig  # noqa: PLC0415
+
     name = f"test-{uuid4().hex}"
     return DynamoDbConfig(name, client=ClientConfig(endpoint_url=f"memory:{name}"))
 
@@ -43,6 +52,8 @@ if find_spec("pytest_asyncio") is not None:
     @pytest_asyncio.fixture(name="dynadb")
     async def open_adapter(dynadb_config: DynamoDbConfig) -> AsyncIterator[AsyncDynamoDb[dict[str, Any]]]:
         """Give an adapter on the table of `dynadb_config`: open, in the test's own event loop, and closed after it."""
+        from dynadb_async import AsyncDynamoDb  # noqa: PLC0415 - see above
+
         async with AsyncDynamoDb(dynadb_config) as adapter:
             yield adapter
 

@@ -1,6 +1,11 @@
 """The fixtures as a user's own test run has them."""
 
+import subprocess
+import sys
+
 import pytest
+
+import dynadb_async
 
 pytest_plugins = ["pytester"]
 
@@ -115,11 +120,30 @@ def test_the_settings_can_be_overridden(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("-o", "asyncio_mode=auto").assert_outcomes(passed=1)
 
 
-def test_a_run_that_uses_no_fixture_starts_nothing(pytester: pytest.Pytester) -> None:
-    """Without our fixtures there is neither a server nor its imports."""
-    pytester.makepyfile("import sys\ndef test_it(): assert 'moto' not in sys.modules")
+def test_a_run_that_uses_no_fixture_imports_nothing(pytester: pytest.Pytester) -> None:
+    """Who has this package in the environment pays for two files of it in each run, and for nothing that they need."""
+    pytester.makepyfile("""
+        import sys
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+        def test_it():
+            ours = {name for name in sys.modules if name.partition(".")[0] == "dynadb_async"}
+            assert ours == {"dynadb_async", "dynadb_async.pytest_plugin"}
+            assert not {"moto", "attrs", "attr", "orjson", "aiohttp", "botocore", "aioboto3"} & sys.modules.keys()
+    """)
+
+    # anyio brings attrs on some releases, hypothesis always: they are other people's plugins.
+    others = [option for name in ("anyio", "hypothesispytest", "xdist") for option in ("-p", f"no:{name}")]
+    pytester.runpytest_subprocess(*others).assert_outcomes(passed=1)
+
+
+def test_a_name_that_is_none_is_told() -> None:
+    """What is imported late is still known: all names are there, and no others."""
+    public = "import dynadb_async; print({*dynadb_async.__all__} <= {*dir(dynadb_async)}, dynadb_async.AsyncDynamoDb)"
+    said = subprocess.run([sys.executable, "-c", public], capture_output=True, text=True, check=True).stdout
+
+    assert said == "True <class 'dynadb_async.adapter.AsyncDynamoDb'>\n"
+    with pytest.raises(AttributeError, match="AsyncDynamoDB"):
+        dynadb_async.AsyncDynamoDB  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_without_pytest_asyncio_the_error_names_the_extra(pytester: pytest.Pytester) -> None:
