@@ -1,14 +1,25 @@
 """A conversation against a plain list, one random operation after another, by two processes in turn."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig, TableConfig, VersionConflictError
+from dynadb_async import (
+    AsyncDynamoDb,
+    ClientConfig,
+    Conversations,
+    DynamoDbConfig,
+    RequestError,
+    TableConfig,
+    VersionConflictError,
+)
 from dynadb_async.conversations import Conversation
 from tests.engines import Engine
+from tests.proxy import Fault, sometimes
+from tests.seam import FaultySeam
 from tests.sizes import of_size
 
 USER = "user-1"
@@ -62,12 +73,20 @@ async def apply(db: AsyncDynamoDb[dict[str, Any]], model: list[Any], what: str, 
             await talk.clear()
             model.clear()
         case "delete":
-            await talk.delete()
+            await deleted(talk)
             model.clear()
         case "turn":
             async with db.turn(USER) as turn:
                 turn.conversation("talk").add(*value)
             model += value
+
+
+async def deleted(talk: Conversation) -> None:
+    """Delete it, as often as that takes."""
+    while True:
+        with suppress(RequestError):
+            await talk.delete()
+            return
 
 
 async def compact(talk: Conversation, model: list[Any], newest: int, messages: list[Any]) -> None:
@@ -100,15 +119,21 @@ async def pages_of(talk: Conversation, size: int) -> list[Any]:
 @settings(max_examples=of_size(60, large=600), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=OPERATIONS, size=st.integers(1, 4))
 async def test_a_conversation_is_a_list(memory: Engine, operations: list[tuple[str, Any]], size: int) -> None:
-    """Whatever is done to it, and by whichever process; read at once or in pages of any size."""
+    """
+    Whatever is done to it, and by whichever process; read at once or in pages of any size.
+
+    What was replaced is deleted late, or by a later call, or in part.
+    """
     table = f"test-{uuid4().hex}"
     config = DynamoDbConfig(
         TableConfig(table),
-        client=ClientConfig(**memory.client_settings),
+        client=ClientConfig(**memory.client_settings, max_attempts=1),
         conversations=Conversations(f"{table}-log"),
     )
     model: list[Any] = []
-    async with AsyncDynamoDb(config) as one, AsyncDynamoDb(config) as other:
+    plan = sometimes(0.4, Fault.DROP, Fault.LOSE, seed=size, operations=["BatchWriteItem"])
+    seam = FaultySeam(memory.endpoint_url, plan)
+    async with seam, AsyncDynamoDb(config) as one, AsyncDynamoDb(config) as other:
         for place, (what, value) in enumerate(operations):
             db = (one, other)[place % 2]
             try:

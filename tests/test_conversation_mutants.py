@@ -204,3 +204,23 @@ async def test_checker_is_silent_about_ours(mode: str, memory: Engine) -> None:
     for seed in range(2):
         trial = Trial(mode=mode, count=12, seed=seed)
         assert [] == violations(await run_in_process(memory, f"ours-{mode}-{seed}", trial))
+
+
+@pytest.mark.parametrize("how", ["pop", "compaction"])
+async def test_what_was_replaced_does_not_come_back(memory: Engine, how: str) -> None:
+    """Though its deletion failed, and what replaced it was replaced and deleted in turn, by another process."""
+    async with FaultySeam(memory.endpoint_url) as seam:
+        config = config_of({"table": f"back-{how}", "client": seam.client_settings | {"max_attempts": 1}})
+        async with AsyncDynamoDb(config) as one, AsyncDynamoDb(config) as other:
+            talk = one.conversation(USER, "talk")
+            await talk.append([0, 1, 2])
+            seam.plan = script(Fault.DROP, operations=["BatchWriteItem"])
+            assert 2 == await talk.pop()
+            seam.plan = no_fault
+            if how == "pop":
+                assert 1 == await other.conversation(USER, "talk").pop()
+                assert [0] == (await talk.messages()).messages
+            else:
+                page = await other.conversation(USER, "talk").messages()
+                await other.conversation(USER, "talk").append(["all"], replacing=page.number)
+                assert ["all"] == (await talk.messages()).messages

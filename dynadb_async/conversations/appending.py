@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dynadb_async.connection.failures import TransactionRefusedError
 from dynadb_async.conversations.calls import Calls
@@ -57,6 +57,7 @@ class Appender:
             if (found := self.found(writing, head, expected)) is not None:
                 self.heads.remember(names, head)
                 return found
+            writing = await self._with_cuts(names, writing, until)
             update = written(self.calls.table.name, names, writing, head, self.clock(), self.keep)
             try:
                 await self.calls.transact(update.members, until=until)
@@ -69,6 +70,17 @@ class Appender:
             refusals += 1
             if not is_first and await self._is_stored(names, writing, update.head.number, head, until):
                 return Appended(number=update.first, revision=writing.write)
+
+    async def _with_cuts(self, names: Names, writing: Writing, until: float) -> Writing:
+        """
+        *writing* such that it replaces, too, what was replaced by what it replaces.
+
+        Else that would come back if it is deleted later than what replaced it.
+        """
+        if not writing.replacing or writing.is_resolved:
+            return writing
+        cuts = await self.calls.cuts(names, writing.replacing, until=until)
+        return evolve(writing, replacing=min([writing.replacing, *cuts]))
 
     async def _is_stored(self, names: Names, writing: Writing, number: int, head: Head | None, until: float) -> bool:
         """

@@ -10,13 +10,14 @@ from dynadb_async.config import TableConfig
 from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.failures import TransactionRefusedError
 from dynadb_async.connection.request import Request
-from dynadb_async.conversations.layout import NAME, WRITE, Head, Names
+from dynadb_async.conversations.layout import LAST_NUMBER, NAME, WRITE, Head, Names, number_of
 from dynadb_async.conversations.writing import query_between
 from dynadb_async.errors import ThrottledError
 from dynadb_async.item.layout import Item
 from dynadb_async.values.attribute_json import encoded
 
 BATCH = 25
+CUTS = {"ProjectionExpression": "#key, #name, #cut", "ExpressionAttributeNames": {"#cut": "cut"}}
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -90,6 +91,16 @@ class Calls:
             if at is None:
                 return
             start = {"ExclusiveStartKey": names.key(at)}
+
+    async def cuts(self, names: Names, above: int, *, until: float) -> list[int]:
+        """From which numbers on the entries with numbers of *above* and more replaced what was there."""
+        cuts: list[int] = []
+        last: str | None = names.entry(LAST_NUMBER)
+        while last is not None:
+            items, at = await self.page(names, names.entry(above), last, until=until, ConsistentRead=True, **CUTS)
+            cuts += [int(item["cut"]["N"]) for item in items if "cut" in item]
+            last = None if at is None or number_of(at) <= above else names.entry(number_of(at) - 1)
+        return cuts
 
     async def keys(self, names: Names, first: str, last: str) -> AsyncIterator[list[Item]]:
         """The keys of all of them, as they are for sure."""

@@ -48,7 +48,7 @@ class TurnConversation:
     async def messages(self, limit: int | None = None) -> Page:
         """The newest messages, oldest of them first, those added in this turn included."""
         async with self.log.working("read") as until:
-            if self.turn.turn_id is not None and not self._is_looked_up:
+            if self.turn.is_resumed and not self._is_looked_up:
                 self.see(await self.log.calls.head(self.names, until=until, is_consistent=True))
                 self._is_looked_up = True
             ours = [value_of(text) for text in self.pending()]

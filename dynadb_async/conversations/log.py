@@ -142,7 +142,7 @@ class Log:
                     return None
                 *rest, message = group.messages
                 parts = parts_of(content_of(rest, self.config.serializer))
-                writing = Writing.of(parts, replacing=group.first)
+                writing = Writing.of(parts, replacing=group.replaceable_from, is_resolved=True)
                 try:
                     appended = await self.appender.append(names, writing, expected=revision, until=until)
                 except VersionConflictError as conflict:

@@ -33,6 +33,11 @@ class Group:
     hidden_from: int | None
     hides_from: int | None
 
+    @property
+    def replaceable_from(self) -> int:
+        """The number from which on to replace, for this group to go: what it replaced itself must not come back."""
+        return self.first if self.hides_from is None else min(self.first, self.hides_from)
+
 
 @define(repr=False)
 class Reader:
@@ -82,6 +87,9 @@ class Reader:
             replaced = hidden_from, self._oldest
             if replaced not in self.dead:
                 self.dead.append(replaced)
+            if "cut" in item:
+                # What it replaced stays so.
+                self.hidden_from = min(hidden_from, int(item["cut"]["N"]))
             return None
         if EXPIRES_AT in item and int(item[EXPIRES_AT]["N"]) <= self.now.timestamp():
             self._open = []

@@ -38,6 +38,7 @@ class Writing:
         write: Names this append, over all its attempts.
         append_id: The caller's id.
         replacing: The number from which on its messages take the place of those that are there.
+        is_resolved: What it replaces replaced nothing below that itself.
         state: The app's own value beside the messages, as JSON; None leaves it.
     """
 
@@ -45,6 +46,7 @@ class Writing:
     write: str
     append_id: str | None = None
     replacing: int | None = None
+    is_resolved: bool = False
     state: str | None = None
 
     @classmethod
@@ -201,8 +203,8 @@ def query_between(table: str, names: Names, first: str, last: str, **more: Any) 
     return {
         "TableName": table,
         "KeyConditionExpression": "#key = :key AND #name BETWEEN :first AND :last",
-        "ExpressionAttributeNames": {"#key": names.key_name, "#name": NAME},
         "ExpressionAttributeValues": {":key": {"S": names.user_id}, ":first": {"S": first}, ":last": {"S": last}},
         "ScanIndexForward": False,
         **more,
+        "ExpressionAttributeNames": {"#key": names.key_name, "#name": NAME, **more.get("ExpressionAttributeNames", {})},
     }
