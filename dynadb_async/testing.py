@@ -1,16 +1,19 @@
-"""A DynamoDB API on this machine, for tests and demos. Needs the extra `dynadb-async[testing]`."""
+"""For tests and demos: a DynamoDB API on this machine, which needs `dynadb-async[testing]`, and a sick one."""
 
-import logging
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from threading import Lock, Thread, Timer
+from threading import Timer
 from typing import Any
 
 from attrs import frozen
+
+from dynadb_async import DynamoDbConfig, moto_server
+from dynadb_async.connection.embedded.faults import Fault, Faults, faults_of
+
+__all__ = ["Fault", "Faults", "LocalServer", "local_server", "sick"]
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
@@ -39,6 +42,32 @@ class LocalServer:
 
 
 @contextmanager
+def sick(
+    config: DynamoDbConfig, fault: Fault, *, operations: Collection[str] | None = None, times: int | None = None
+) -> Iterator[Faults]:
+    """
+    Let *fault* befall the requests to the store in the process that *config* names, until the block ends.
+
+        with sick(dynadb_config, Fault.THROTTLED):
+            assert client.post("/chat", json=message).status_code == 503
+
+    Args:
+        config: With `memory:NAME` as its `client.endpoint_url`, as the fixture `dynadb_config` is.
+        fault: One of `THROTTLED`, `BROKEN` (status 500), `HANGING` (until the time is up), `ANSWER_LOST` (it was done).
+        operations: Only these, such as `{"GetItem"}` for loads and `{"UpdateItem"}` for saves; all of them if None.
+        times: Only so many requests; a retry is another one. No end if None.
+
+    The block gets what knows how many it befell: `met`.
+
+    Raises:
+        UsageError:
+            The settings name something else.
+    """
+    with faults_of(config.client.endpoint_url, Faults(fault, operations, times)) as faults:
+        yield faults
+
+
+@contextmanager
 def local_server() -> Iterator[LocalServer]:
     """
     Run a moto server on a free port of 127.0.0.1.
@@ -55,7 +84,7 @@ def local_server() -> Iterator[LocalServer]:
     """
     _require_moto()
     # -P keeps this file's folder off the path: its queue.py and aiohttp.py would hide the real ones.
-    command = [sys.executable, "-P", __file__]
+    command = [sys.executable, "-P", moto_server.__file__]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - a constant command
         try:
             yield LocalServer(f"http://127.0.0.1:{_announced_port(process)}")
@@ -86,55 +115,3 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait(STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-def _serve() -> None:
-    """The server's own process: the port on stdout, then requests until stdin ends, as it does when the parent dies."""
-    from moto.dynamodb.responses import DynamoHandler  # noqa: PLC0415 - only the server's process loads moto
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server  # noqa: PLC0415
-
-    _answer_one_at_a_time(DynamoHandler)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line per request
-    app, handler = DomainDispatcherApplication(create_backend_app), _with_each_header_once(MotoRequestHandler)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.port}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-
-
-def _with_each_header_once(handler: Any) -> Any:
-    """Werkzeug sends `Server` and `Date`, and then moto's own; aiohttp refuses two of a kind under `python -X dev`."""
-
-    class OnceEach(handler):  # type: ignore[misc]  # what it is, the caller knows
-        def send_response(self, *args: Any) -> None:
-            self._sent: set[str] = set()
-            super().send_response(*args)
-
-        def send_header(self, keyword: str, value: Any) -> None:
-            if keyword.lower() not in self._sent:
-                self._sent.add(keyword.lower())
-                super().send_header(keyword, value)
-
-    return OnceEach
-
-
-def _answer_one_at_a_time(handler: Any) -> None:
-    """Make conditional writes atomic: after moto checked a condition, another of its threads may write first."""
-    answer, lock = handler.call_action, Lock()
-
-    def call_action(self: Any) -> Any:
-        with lock:
-            return answer(self)
-
-    handler.call_action = call_action
-
-
-if __name__ == "__main__":
-    _serve()

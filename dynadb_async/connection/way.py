@@ -1,6 +1,6 @@
 """What every way to an answer does, and every store in the process that is one."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from dynadb_async.connection.answers import Answer
@@ -33,15 +33,25 @@ class Way(Protocol):
         ...
 
 
+class Faults(Protocol):
+    """What befalls the requests to a store."""
+
+    def answer(self, answered: Callable[[], Answer], operation: str, until: float) -> Awaitable[Answer]:
+        """What comes of a request that *answered* would answer."""
+        ...
+
+
 class Store(Protocol):
     """
     The tables of an adapter that has no server: over one event loop after another, and from any thread.
 
     Attributes:
         waits: Whether an answer may take a while, so that it must not be waited for on an event loop's thread.
+        faults: What a test lets befall the requests to a store that does not wait, if it does.
     """
 
     waits: bool
+    faults: Faults | None
 
     def answer(self, request: Request, until: float) -> dict[str, Any]:
         """

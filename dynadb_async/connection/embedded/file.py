@@ -22,6 +22,7 @@ from dynadb_async.connection.embedded.lock import Lock
 from dynadb_async.connection.embedded.tables import Tables
 from dynadb_async.connection.failures import AttemptFailedError, Failure
 from dynadb_async.connection.request import Request
+from dynadb_async.connection.way import Faults
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
@@ -73,6 +74,7 @@ class FileStore:
     path: str
     shown: str
     waits: bool = field(default=True, init=False)
+    faults: Faults | None = field(default=None, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _tables: Tables = field(factory=Tables, init=False)
     _seen: Seen | None = field(default=None, init=False)

@@ -11,7 +11,7 @@ from dynadb_async.connection.embedded.answering import answered
 from dynadb_async.connection.embedded.tables import Tables
 from dynadb_async.connection.failures import NOT_BEGUN, AttemptFailedError
 from dynadb_async.connection.request import Request
-from dynadb_async.connection.way import Store
+from dynadb_async.connection.way import Faults, Store
 from dynadb_async.errors import ConfigError
 
 MEMORY, FILE = "memory:", "file:"
@@ -22,6 +22,7 @@ class MemoryStore:
     """Tables that end with their process."""
 
     waits: bool = field(default=False, init=False)
+    faults: Faults | None = field(default=None, init=False)
     tables: Tables = field(factory=Tables, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 

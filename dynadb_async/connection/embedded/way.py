@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from dynadb_async.connection.answers import Answer
@@ -49,7 +50,10 @@ class Embedded:
         """See `Way`."""
         left = until - asyncio.get_running_loop().time()
         if self._thread is None:
-            return Answer(self._store.answer(request, time.monotonic() + left))
+            answered = partial(self._answered, request, time.monotonic() + left)
+            if self._store.faults is not None:
+                return await self._store.faults.answer(answered, request.operation, until)
+            return answered()
         future = self._thread.submit(self._store.answer, request, time.monotonic() + left - TO_SAY_WHY)
         try:
             async with asyncio.timeout_at(until):
@@ -57,6 +61,9 @@ class Embedded:
         except TimeoutError:
             raise AttemptFailedError(NOT_BEGUN if future.cancelled() else LATE) from None
         return Answer(members)
+
+    def _answered(self, request: Request, until: float) -> Answer:
+        return Answer(self._store.answer(request, until))
 
     def abandon(self) -> None:
         """See `Way`: whatever the thread still does, it does alone."""
