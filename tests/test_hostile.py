@@ -27,7 +27,15 @@ from dynadb_async.item.conflict import merged
 from dynadb_async.item.elements import trimmed_history
 from dynadb_async.item.layout import text_of_time
 from dynadb_async.item.merge import merge, same
-from dynadb_async.platforms import MalformedRequestError, PlatformRequest, alexa, dialogflow_cx, messenger
+from dynadb_async.platforms import (
+    MalformedRequestError,
+    PlatformRequest,
+    alexa,
+    dialogflow_cx,
+    messenger,
+    slack,
+    whatsapp,
+)
 from dynadb_async.values.attribute_json import decoded, encoded
 from dynadb_async.values.size import attribute_size
 from tests.engines import Engine
@@ -279,10 +287,26 @@ def messenger_body(**members: Any) -> dict[str, Any]:
     return {"entry": [{"messaging": [{"sender": {"id": members.get("user_id", "u")}, "message": message}]}]}
 
 
+def slack_body(**members: Any) -> dict[str, Any]:
+    """A message."""
+    event = {"type": "message", "user": members.get("user_id", "u"), "channel": members.get("chat_id", "c")}
+    event["text"] = members.get("extra")
+    return {"type": "event_callback", "team_id": "t", "event_id": members.get("turn_id", "r"), "event": event}
+
+
+def whatsapp_body(**members: Any) -> dict[str, Any]:
+    """A message."""
+    message = {"from": members.get("user_id", "u"), "id": members.get("turn_id", "r"), "text": members.get("extra")}
+    value = {"metadata": {"phone_number_id": members.get("chat_id", "c")}, "messages": [message]}
+    return {"entry": [{"changes": [{"field": "messages", "value": value}]}]}
+
+
 READERS: dict[str, tuple[Callable[..., dict[str, Any]], Callable[[dict[str, Any]], Any]]] = {
     "alexa": (alexa_body, alexa.request_from_json),
     "dialogflow": (dialogflow_body, dialogflow_cx.request_from_json),
     "messenger": (messenger_body, messenger.requests_from_json),
+    "slack": (slack_body, slack.requests_from_json),
+    "whatsapp": (whatsapp_body, whatsapp.requests_from_json),
 }
 TOO_MUCH: list[dict[str, Any]] = [
     {"turn_id": "x" * 257},
@@ -300,11 +324,12 @@ SESSIONS: list[dict[str, Any]] = [
     *({"data": data} for data in (deep(600), deep(40), {"a": float("nan")}, {"a": 10**39 + 1}, {"": 1})),
     {"session_id": "x" * 2049},
 ]
+CHATS: list[dict[str, Any]] = [{"chat_id": "x" * 2049}, {"chat_id": "a\udfff"}]
 
 
 @pytest.mark.parametrize(
     ("platform", "members"),
-    [*product(READERS, TOO_MUCH), *product(("alexa", "dialogflow"), SESSIONS)],
+    [*product(READERS, TOO_MUCH), *product(("alexa", "dialogflow"), SESSIONS), *product(("slack", "whatsapp"), CHATS)],
 )
 def test_a_request_beyond_our_limits_is_malformed(platform: str, members: dict[str, Any]) -> None:
     """It is the caller's fault (400), and never shows what was in it."""

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynaDbError, DynamoDbConfig, StoredElements
-from dynadb_async.platforms import MalformedRequestError, PlatformRequest, alexa, dialogflow_cx, messenger
+from dynadb_async.platforms import (
+    MalformedRequestError,
+    PlatformRequest,
+    alexa,
+    dialogflow_cx,
+    messenger,
+    slack,
+    telegram,
+    whatsapp,
+)
 from tests.engines import Engine
 
 DATA = Path(__file__).parent / "data" / "platforms"
@@ -19,6 +28,9 @@ READERS = {
     "alexa": lambda body: [alexa.request_from_json(body)],
     "dialogflow-cx": lambda body: [dialogflow_cx.request_from_json(body)],
     "messenger": messenger.requests_from_json,
+    "slack": slack.requests_from_json,
+    "telegram": telegram.requests_from_json,
+    "whatsapp": whatsapp.requests_from_json,
 }
 
 
@@ -38,7 +50,7 @@ def without(body: Any, *path: str | int) -> Any:
     return body
 
 
-def facts(request: PlatformRequest) -> tuple[str, str, str | None]:
+def facts(request: PlatformRequest) -> tuple[str, str | None, str | None]:
     """User, turn and locale."""
     return request.user_id, request.turn_id, request.locale
 
@@ -159,6 +171,7 @@ def test_messenger_batch() -> None:
 
 
 SENDER = ("entry", 0, "messaging", 0, "sender")
+CHANGE = ("entry", 0, "changes", 0)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +188,22 @@ SENDER = ("entry", 0, "messaging", 0, "sender")
         ("messenger", "message", ("entry",)),
         ("messenger", "message", (*SENDER, "id")),
         ("messenger", "message", ("entry", 0, "messaging", 0, "message", "mid")),
+        ("slack", "message", ("event",)),
+        ("slack", "message", ("event", "user")),
+        ("slack", "message", ("event", "channel")),
+        ("slack", "message", ("event_id",)),
+        ("slack", "message", ("team_id",)),
+        ("slack", "block-actions", ("type",)),
+        ("slack", "block-actions", ("user", "id")),
+        ("telegram", "message", ("update_id",)),
+        ("telegram", "message", ("message", "from", "id")),
+        ("telegram", "message", ("message", "chat", "id")),
+        ("whatsapp", "text", ("entry",)),
+        ("whatsapp", "text", ("entry", 0, "changes")),
+        ("whatsapp", "text", (*CHANGE, "value")),
+        ("whatsapp", "text", (*CHANGE, "value", "metadata", "phone_number_id")),
+        ("whatsapp", "text", (*CHANGE, "value", "messages", 0, "from")),
+        ("whatsapp", "text", (*CHANGE, "value", "messages", 0, "id")),
     ],
 )
 def test_what_is_missing_is_named(platform: str, kind: str, path: tuple[str | int, ...]) -> None:
@@ -202,6 +231,14 @@ def test_what_is_missing_is_named(platform: str, kind: str, path: tuple[str | in
         ("messenger", "message", ("entry", 0, "messaging"), "4711"),
         ("messenger", "message", ("entry", 0, "messaging", 0), "4711"),
         ("messenger", "message", (*SENDER, "id"), 4711),
+        ("slack", "message", ("event", "user"), 4711),
+        ("slack", "message", ("event",), "4711"),
+        ("telegram", "message", ("message", "from", "id"), "4711"),
+        ("telegram", "message", ("update_id",), True),
+        ("telegram", "message", ("message",), [4711]),
+        ("whatsapp", "text", ("entry", 0), "4711"),
+        ("whatsapp", "text", (*CHANGE, "value", "messages"), "4711"),
+        ("whatsapp", "text", (*CHANGE, "value", "messages", 0, "from"), 4711),
     ],
 )
 def test_what_is_of_another_type_is_not_quoted(
@@ -253,10 +290,19 @@ def test_no_request_is_anything_but_read_or_malformed(data: st.DataObject, name:
         return
 
     assert all(request.user_id and isinstance(request.user_id, str) for request in requests)
-    assert all(request.turn_id and isinstance(request.turn_id, str) for request in requests)
+    # Slack closes a view without an id of the delivery.
+    has_id = not name.startswith("slack")
+    assert all(isinstance(request.turn_id, str) or not has_id for request in requests)
+    assert all(request.turn_id != "" for request in requests)
 
 
-@pytest.mark.parametrize("name", ["alexa-intent", "dialogflow-cx-webhook", "messenger-message"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("alexa-intent", "dialogflow-cx-webhook", "messenger-message"),
+        *("slack-message", "telegram-message", "whatsapp-text"),
+    ],
+)
 def test_its_repr_is_private(name: str) -> None:
     """A request that is logged by mistake shows neither the person nor what was said."""
     platform = next(platform for platform in READERS if name.startswith(platform))
@@ -265,7 +311,9 @@ def test_its_repr_is_private(name: str) -> None:
     shown = repr(request)
 
     assert request.user_id not in shown
-    assert not any(word in shown for word in ("virgo", "medium", "hello", "c7d8", "session.0001"))
+    said = ("virgo", "medium", "hello", "c7d8", "session.0001", "prosper", "start", "color")
+    assert not any(word in shown for word in said)
+    assert request.chat_id is None or request.chat_id not in shown
 
 
 async def test_they_feed_a_turn(moto: Engine, table_name: str) -> None:
@@ -274,7 +322,8 @@ async def test_they_feed_a_turn(moto: Engine, table_name: str) -> None:
         table_name, client=ClientConfig(**moto.client_settings), stored_elements=StoredElements(session=True)
     )
     async with AsyncDynamoDb(config) as db:
-        for name in ("alexa-launch", "dialogflow-cx-webhook", "messenger-message"):
+        names = ("alexa-launch", "dialogflow-cx-webhook", "messenger-message")
+        for name in (*names, "slack-message", "telegram-message", "whatsapp-text"):
             platform = next(platform for platform in READERS if name.startswith(platform))
             [request] = READERS[platform](sample(name))
             deliveries = []

@@ -19,9 +19,9 @@ def requests_from_json(body: dict[str, Any]) -> list[PlatformRequest]:
     Messenger collects events, of one person and of several, in one call. What is not a person's turn is left out:
     echoes of the page's own messages, deliveries, reads, reactions, and what another app handles (`standby`).
 
-    The user is the page-scoped id, or the `user_ref` of a guest who has none yet. Messenger has no sessions: switch
-    `stored_elements.session` on. The turn id is the message's `mid`. The locale is the most likely one if the page
-    has the built-in NLP switched on.
+    The user is the page-scoped id, or the `user_ref` of a guest who has none yet. The chat is the page. Messenger has
+    no sessions: switch `stored_elements.session` on. The turn id is the message's `mid`. The locale is the most likely
+    one if the page has the built-in NLP switched on.
 
     Raises:
         MalformedRequestError: A member is missing that Messenger documents as always there.
@@ -44,6 +44,7 @@ def _request(event: dict[str, Any]) -> PlatformRequest:
     return PlatformRequest(
         platform="messenger",
         user_id=required(MESSENGER, str, event, "sender", "user_ref" if is_guest else "id"),
+        chat_id=optional_text(event, "recipient", "id"),
         turn_id=required(MESSENGER, str, event, "message" if "message" in event else "postback", "mid"),
         locale=optional_text(locales[0], "locale") if isinstance(locales, list) and locales else None,
         raw=event,

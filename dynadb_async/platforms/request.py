@@ -10,12 +10,20 @@ from dynadb_async import DynaDbError, DynamoDbSerializer, SerializationError, Se
 
 Kind = TypeVar("Kind", str, bool, dict[str, Any], list[Any])
 
-WORDS: dict[type[Any], str] = {str: "a text", bool: "true or false", dict: "an object", list: "an array"}
+WORDS: dict[type[Any], str] = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    dict: "an object",
+    list: "an array",
+}
 
 
 # Bytes: of a key in DynamoDB, and of a turn id here.
 LONGEST_ID, LONGEST_TURN_ID = 2048, 256
 MOST_LEVELS = 254
+LONGEST_NUMBER = 64  # bits
+NO_UNICODE = "expected texts of valid Unicode, got a lone surrogate; no platform sends one"
 
 
 class MalformedRequestError(DynaDbError, ValueError):
@@ -35,6 +43,9 @@ class PlatformRequest:
         user_id: The person, as the platform names it. Two platforms may use one id for two persons: see `prefixed`.
         platform: Which platform it came from, such as `alexa`; a name of one's own for one's own platform.
         session: The platform's own session; None where it sent none, so that a stored one serves.
+        chat_id: Where it was said, on a platform of chats: a group, a channel, the business's number; None on others.
+            A session of its own for each chat is `session=Session(request.chat_id)`, with `stored_elements.session`
+            switched on.
         turn_id: The platform's id of this request, the same in a second delivery; None where it has none.
         locale: The person's language as the platform writes it, where it says so.
         raw: The platform's JSON.
@@ -43,6 +54,7 @@ class PlatformRequest:
     user_id: str = field(repr=False)
     platform: str = ""
     session: Session | None = field(default=None, repr=False)
+    chat_id: str | None = field(default=None, repr=False)
     turn_id: str | None = field(default=None, repr=False)
     locale: str | None = None
     raw: dict[str, Any] = field(repr=False)
@@ -75,6 +87,7 @@ class PlatformRequest:
         _check_length("user_id", self.user_id, LONGEST_ID)
         if self.turn_id is not None:
             _check_length("turn_id", self.turn_id, LONGEST_TURN_ID)
+        _check_length("chat_id", self.chat_id or "", LONGEST_ID)
         _check_unicode_and_depth(self.raw)
         if self.session is not None:
             _check_length("session.id", self.session.id or "", LONGEST_ID)
@@ -86,6 +99,9 @@ def _check_length(name: str, text: str, most: int) -> None:
     if length > most:
         msg = f"expected at most {most} bytes, got {length}; no platform sends so many - at {name}"
         raise MalformedRequestError(msg)
+    # An id is not always within what is read here as a whole.
+    if not _is_unicode(text):
+        raise MalformedRequestError(f"{NO_UNICODE} - at {name}")
 
 
 def _check_unicode_and_depth(body: dict[str, Any]) -> None:
@@ -99,7 +115,7 @@ def _check_unicode_and_depth(body: dict[str, Any]) -> None:
         inner = [member for value in level for member in (value.values() if isinstance(value, dict) else value)]
         texts += [value for value in inner if isinstance(value, str)]
         if not all(map(_is_unicode, texts)):
-            raise MalformedRequestError("expected texts of valid Unicode, got a lone surrogate; no platform sends one")
+            raise MalformedRequestError(NO_UNICODE)
         level = [value for value in inner if isinstance(value, dict | list)]
         if not level:
             return
@@ -149,7 +165,28 @@ def required(platform: str, kind: type[Kind], value: Any, *path: str) -> Kind:
     found = member(value, *path)
     if isinstance(found, kind) and found != "":
         return found
+    raise _unexpected(platform, kind, found, path)
+
+
+def _unexpected(platform: str, kind: type[Any], found: Any, path: tuple[str, ...]) -> MalformedRequestError:
     what = "nothing" if found is None or found == "" else type(found).__name__
     place = ".".join(path) or "the top"
     msg = f"expected {WORDS[kind]} in a request of {platform}, got {what}; pass its JSON as it came - at {place}"
-    raise MalformedRequestError(msg)
+    return MalformedRequestError(msg)
+
+
+def number_as_text(platform: str, value: Any, *path: str) -> str:
+    """
+    The whole number at *path*, as an id.
+
+    Raises:
+        MalformedRequestError: It is missing, of another type, or beyond 64 bits.
+    """
+    number = member(value, *path)
+    # True is an int to Python, and to no platform.
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise _unexpected(platform, int, number, path)
+    if number.bit_length() > LONGEST_NUMBER:
+        msg = f"expected a number of at most {LONGEST_NUMBER} bits in a request of {platform} - at {'.'.join(path)}"
+        raise MalformedRequestError(msg)
+    return str(number)
