@@ -44,6 +44,7 @@ __all__ = [
     "Turn",
     "UsageError",
     "User",
+    "UserCopy",
     "UserData",
     "VersionConflictError",
     "__version__",

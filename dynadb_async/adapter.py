@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dynadb_async.conversations import Conversation, ConversationInfo
     from dynadb_async.conversations.log import Log
+    from dynadb_async.item.copy import UserCopy
 
 
 def utc_now() -> datetime:
@@ -300,6 +301,41 @@ class AsyncDynamoDb(Generic[T]):
         Where conversations are configured, each user costs a query besides. What can't be read is skipped, and counted.
         """
         return scan_of(self._running, Bounds(limit, token, segments, max_capacity), Reading.exported)
+
+    def copies(
+        self,
+        *,
+        limit: int | None = None,
+        token: str | None = None,
+        segments: int = 4,
+        max_capacity: float | None = None,
+    ) -> "Scan[UserCopy]":
+        """All of each user as it is stored, conversations and all, to be moved; as `users` finds them."""
+        from dynadb_async.running.copies import copy_of  # noqa: PLC0415 - for who moves users
+
+        return scan_of(self._running, Bounds(limit, token, segments, max_capacity), copy_of)
+
+    async def restore(self, copy: "UserCopy", *, overwrite: bool = False, dry_run: bool = False) -> bool:
+        """
+        Store a user as *copy* has it, under a fresh write id, so that no turn that was loaded before passes its save.
+
+        Conversations go first, the item last: after an end in the midst of it, the same again completes it.
+
+        Args:
+            copy: From `copies`, or `UserCopy.from_json`. The key may be called `id`, as the reference's files have it.
+            overwrite: Replace who is there already; else such a user is left alone.
+            dry_run: Write nothing.
+
+        Returns:
+            Whether it was stored, or would be.
+
+        Raises:
+            MalformedItemError: It is no user of ours.
+            RequestError: DynamoDB or the network refused, or did not answer in time.
+        """
+        from dynadb_async.running.copies import restore  # noqa: PLC0415 - for who moves users
+
+        return await restore(self._running(), copy, overwrite=overwrite, is_dry=dry_run)
 
     async def ping(self) -> float:
         """

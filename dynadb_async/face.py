@@ -36,6 +36,7 @@ from dynadb_async.errors import (
     VersionConflictError,
 )
 from dynadb_async.item import UserData
+from dynadb_async.item.copy import UserCopy
 from dynadb_async.observer import Observer
 from dynadb_async.running.scan import Scan
 from dynadb_async.turn import History, Session, Turn, User
@@ -80,6 +81,7 @@ __all__ = [
     "Turn",
     "UsageError",
     "User",
+    "UserCopy",
     "UserData",
     "VersionConflictError",
     "__version__",

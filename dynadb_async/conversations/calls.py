@@ -110,9 +110,10 @@ class Calls:
     async def delete(self, keys: Sequence[Item]) -> None:
         """Delete the items with *keys*, 25 at a time, each request within the time of an operation."""
         for at in range(0, len(keys), BATCH):
-            await self._delete_batch([{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH]])
+            await self.write([{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH]])
 
-    async def _delete_batch(self, requests: list[Any]) -> None:
+    async def write(self, requests: list[Any]) -> None:
+        """Write, or delete, up to 25 items on no condition."""
         until, pause = self.until(), FIRST_PAUSE
         while True:
             body = encoded({"RequestItems": {self.table.name: requests}})

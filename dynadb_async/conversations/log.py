@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,6 +15,7 @@ from dynadb_async.connection.connection import Connection
 from dynadb_async.conversations.appending import Appender
 from dynadb_async.conversations.calls import Calls
 from dynadb_async.conversations.codec import content_of, parts_of, value_of
+from dynadb_async.conversations.copying import copied, is_free, put
 from dynadb_async.conversations.face import Appended, ConversationInfo
 from dynadb_async.conversations.heads import Heads
 from dynadb_async.conversations.layout import (
@@ -35,7 +36,7 @@ from dynadb_async.conversations.reading import Group, Reader
 from dynadb_async.conversations.users import source_of
 from dynadb_async.conversations.writing import EVERYTHING, Writing
 from dynadb_async.errors import RequestError, TableNotFoundError, VersionConflictError
-from dynadb_async.item import Layout
+from dynadb_async.item import Item, Layout
 from dynadb_async.item.layout import text_of_time
 from dynadb_async.running.live import Live
 from dynadb_async.running.scan import Source
@@ -236,6 +237,22 @@ class Log:
                     "updatedAt": info.updated_at and text_of_time(info.updated_at),
                 }
         return exported
+
+    async def copied(self, user_id: str) -> list[Item]:
+        """See `Beside`."""
+        async with self.working("read"):
+            return await copied(self.calls, self._all_of(user_id))
+
+    async def is_free(self, user_id: str, items: Sequence[Mapping[str, Any]]) -> bool:
+        """See `Beside`."""
+        async with self.working("read"):
+            return await is_free(self.calls, self._all_of(user_id), items)
+
+    async def put(self, user_id: str, items: Sequence[Mapping[str, Any]]) -> None:
+        """See `Beside`."""
+        async with self.working("save"):
+            await put(self.calls, self._all_of(user_id), items)
+        self.appender.heads.forget_user(user_id)
 
     async def _delete_between(self, names: Names, first: str, last: str) -> int:
         """How many there were."""

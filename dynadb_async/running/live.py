@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol, Self
@@ -80,6 +80,18 @@ class Beside(Protocol):
 
     async def exported(self, user_id: str) -> dict[str, Any]:
         """All of it that is the user's."""
+        ...
+
+    async def copied(self, user_id: str) -> list[Item]:
+        """The items of it that are the user's."""
+        ...
+
+    async def is_free(self, user_id: str, items: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the user has nothing, but for what an earlier try to put *items* left."""
+        ...
+
+    async def put(self, user_id: str, items: Sequence[Mapping[str, Any]]) -> None:
+        """Write *items*, which may be written twice, under fresh write ids."""
         ...
 
     def over(self, connection: Connection) -> "Beside":

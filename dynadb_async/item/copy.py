@@ -1,0 +1,73 @@
+"""A user as stored, to be moved: to a file and back, from one table to another."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from attrs import field, frozen
+
+from dynadb_async.errors import MalformedItemError
+from dynadb_async.item.layout import Item, Layout, new_write_id
+from dynadb_async.item.recent import WRITE, recent_turns
+from dynadb_async.values.attribute_json import decoded, encoded
+
+ITEM, CONVERSATIONS = "Item", "Conversations"
+
+
+@frozen(kw_only=True)
+class UserCopy:
+    """
+    All that is stored of one user, as DynamoDB has it; made by `AsyncDynamoDb.copies`, taken by `restore`.
+
+    Attributes:
+        item: The attribute values of the user's item; None of somebody who has nothing but conversations.
+        conversations: The items of the user's conversations.
+    """
+
+    item: Mapping[str, Any] | None = field(repr=False)
+    conversations: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+
+    def to_json(self) -> bytes:
+        """One line, as a DynamoDB export to S3 has it, and the conversations beside it."""
+        members: dict[str, Any] = {} if self.item is None else {ITEM: self.item}
+        if self.conversations:
+            members[CONVERSATIONS] = list(self.conversations)
+        return encoded(members, is_stored=True)
+
+    @classmethod
+    def from_json(cls, line: bytes) -> Self:
+        """
+        Read a line of `to_json`, or of a DynamoDB export.
+
+        Raises:
+            MalformedItemError: It is neither.
+        """
+        try:
+            members = decoded(line, ITEM, CONVERSATIONS)
+            item, conversations = members.get(ITEM), members.get(CONVERSATIONS, [])
+            parts = [*conversations, *([] if item is None else [item])]
+            if parts and all(map(_is_item, parts)) and members.keys() <= {ITEM, CONVERSATIONS}:
+                return cls(item=item, conversations=conversations)
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            pass
+        raise MalformedItemError("line", "expected a JSON object with an `Item` of attribute values")
+
+
+def _is_item(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and bool(item)
+        and all(isinstance(value, dict) and len(value) == 1 for value in item.values())
+    )
+
+
+def fresh(layout: Layout, item: Mapping[str, Any]) -> tuple[Item, str]:
+    """
+    *item* under a write id of its own, so that no turn that loaded it elsewhere, or before, passes its condition.
+
+    Raises:
+        MalformedItemError: Its recent turns are none.
+    """
+    write = new_write_id()
+    before = recent_turns(layout, dict(item))
+    newest = {"M": {**(before[0]["M"] if before else {}), WRITE: {"S": write}}}
+    return {**item, layout.recent_name: {"L": [newest, *before[1:]]}}, write

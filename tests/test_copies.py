@@ -1,0 +1,140 @@
+"""Users moved from one table to another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dynadb_async import (
+    AsyncDynamoDb,
+    Conversations,
+    ConversationTableConfig,
+    MalformedItemError,
+    OnDemand,
+    UserCopy,
+    VersionConflictError,
+)
+from tests.engines import Engine
+from tests.tables import Table, new_table
+
+
+@pytest.fixture(params=["moto", "dynamodb-local", "memory", "file"])
+def tables(request: pytest.FixtureRequest) -> Iterator[tuple[Table, Table]]:
+    """Two empty tables on each engine that has transactions."""
+    engine: Engine = request.getfixturevalue(request.param.replace("-", "_"))
+    with new_table(engine) as first, new_table(engine) as second:
+        yield first, second
+
+
+def talking(table: Table) -> AsyncDynamoDb[Any]:
+    """An adapter with conversations."""
+    return table.adapter(conversations=Conversations(ConversationTableConfig(f"{table.name}-log", billing=OnDemand())))
+
+
+async def fill(db: AsyncDynamoDb[Any]) -> None:
+    """Somebody with an item, somebody with both, somebody with conversations alone."""
+    for user_id in ("ada", "bob"):
+        async with db.turn(user_id, turn_id="t-1") as turn:
+            turn.user.data |= {"name": user_id, "score": 1.5, "tags": {"a", "b"}, "raw": b"\x00\xff"}
+            turn.response = {"text": "hi"}
+    for user_id in ("bob", "cleo"):
+        await db.conversation(user_id, "talk").append(["hello", user_id], state={"mood": 1})
+        await db.conversation(user_id, "talk").append(["again"])
+
+
+def without_write(exported: dict[str, Any]) -> dict[str, Any]:
+    """What stays the same in another place."""
+    recent = [{**entry, "write": ""} for entry in exported.get("recentTurns", [])]
+    return exported | ({"recentTurns": recent} if recent else {})
+
+
+async def test_moved_value_for_value(tables: tuple[Table, Table]) -> None:
+    """All that is stored of each user is there afterwards, through JSON and back, also if it is done twice."""
+    async with talking(tables[0]) as source, talking(tables[1]) as target:
+        await fill(source)
+        lines = [copy.to_json() async for copy in source.copies()]
+        assert 3 == len(lines)
+        assert [True] * 3 == [await target.restore(UserCopy.from_json(line)) for line in lines]
+        assert [False, False, True] == sorted([await target.restore(UserCopy.from_json(line)) for line in lines])
+        for user_id in ("ada", "bob", "cleo"):
+            assert without_write(await source.export(user_id)) == without_write(await target.export(user_id))
+        async with target.turn("ada", turn_id="t-1") as turn:
+            assert turn.is_duplicate
+        appended = await target.conversation("bob", "talk").append(
+            ["more"], expected=(await target.conversation("bob", "talk").messages()).revision
+        )
+        assert not appended.is_duplicate
+
+
+async def test_a_stale_turn_does_not_pass(tables: tuple[Table, Table]) -> None:
+    """Who loaded the user before it was deleted and imported again can't save over it."""
+    async with tables[0].adapter() as db:
+        async with db.turn("ada") as turn:
+            turn.user.data["visits"] = 1
+        stale = await db.load("ada")
+        stale.user.data["visits"] = 2
+        (copy,) = [copy async for copy in db.copies()]
+        await db.delete("ada")
+        async with db.turn("ada") as turn:
+            turn.user.data["visits"] = 7
+        assert not await db.restore(copy)
+        assert await db.restore(copy, overwrite=True)
+        assert {"visits": 1} == (await db.load("ada")).user.data
+        stale.user.data["visits"] = 3
+        before = (await db.export("ada"))["recentTurns"][0]["write"]
+        assert copy.item is not None
+        assert before != copy.item["recentTurns"]["L"][0]["M"]["write"]["S"]
+
+
+async def test_who_is_there_is_left_alone(tables: tuple[Table, Table]) -> None:
+    """Without `overwrite` a user stays as they are, by item or by conversation; a dry run writes nothing."""
+    async with talking(tables[0]) as source, talking(tables[1]) as target:
+        await fill(source)
+        await target.conversation("bob", "other").append(["mine"])
+        async with target.turn("ada") as turn:
+            turn.user.data["name"] = "mine"
+        copies = [copy async for copy in source.copies()]
+        before = [await target.export(user_id) for user_id in ("ada", "bob", "cleo")]
+        assert [False, False, True] == sorted([await target.restore(copy, dry_run=True) for copy in copies])
+        assert before == [await target.export(user_id) for user_id in ("ada", "bob", "cleo")]
+        assert [False, False, True] == sorted([await target.restore(copy) for copy in copies])
+        assert before[:2] == [await target.export(user_id) for user_id in ("ada", "bob")]
+        for copy in copies:
+            assert await target.restore(copy, overwrite=True)
+        assert ["talk"] == list((await target.export("bob"))["conversations"])
+
+
+async def test_a_stale_append_does_not_pass(tables: tuple[Table, Table]) -> None:
+    """Who knew the conversation before it was imported again is told so."""
+    async with talking(tables[0]) as db:
+        talk = db.conversation("bob", "talk")
+        await talk.append(["hi"])
+        revision = (await talk.messages()).revision
+        (copy,) = [copy async for copy in db.copies()]
+        assert await db.restore(copy, overwrite=True)
+        with pytest.raises(VersionConflictError):
+            await talk.append(["late"], expected=revision)
+
+
+@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b'{"Item":{}}', b'{"Item":{"userId":{"S":"a"}}', b'{"Item":[1]}'])
+def test_lines_that_are_none(line: bytes) -> None:
+    """What is no user's line is one clear error that shows nothing of it."""
+    with pytest.raises(MalformedItemError, match="expected a JSON object"):
+        UserCopy.from_json(line)
+
+
+async def test_other_peoples_items_are_not_imported(memory: Engine) -> None:
+    """An item that is no user's is refused."""
+    with new_table(memory) as table:
+        async with table.adapter() as db:
+            with pytest.raises(MalformedItemError):
+                await db.restore(UserCopy(item={"userId": {"S": "order"}, "total": {"N": "1"}}))
+
+
+async def test_the_references_key_is_taken(memory: Engine) -> None:
+    """Its FileDb calls the key `id`."""
+    with new_table(memory) as table:
+        async with table.adapter() as db:
+            item = {"id": {"S": "ada"}, "user": {"M": {"data": {"M": {"name": {"S": "Ada"}}}}}}
+            assert await db.restore(UserCopy(item=item))
+            assert {"name": "Ada"} == (await db.load("ada")).user.data
