@@ -34,6 +34,7 @@ __all__ = [
     "Session",
     "StoredElements",
     "StoredHistory",
+    "StoredItem",
     "StoredSession",
     "TableConfig",
     "TableError",

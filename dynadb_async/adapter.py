@@ -13,7 +13,7 @@ from dynadb_async.config import Conversations, DynamoDbConfig
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.ways import store_of
 from dynadb_async.errors import UsageError
-from dynadb_async.item import Layout, UserData, checked_clock
+from dynadb_async.item import Layout, StoredItem, UserData, checked_clock, stored_item
 from dynadb_async.observer import Observer
 from dynadb_async.running.block import TurnBlock
 from dynadb_async.running.handling import handled
@@ -259,6 +259,18 @@ class AsyncDynamoDb(Generic[T]):
         exported = self._layout.exported(await live.read(user_id) or {})
         talks = {} if live.beside is None else await live.beside.exported(user_id)
         return exported | ({"conversations": talks} if talks else {})
+
+    async def stored(self, user_id: str) -> StoredItem | None:
+        """
+        The user's item as DynamoDB has it, with the size of each attribute; None if there is none.
+
+        Unlike `export` it takes what no serializer can read. It has no conversations.
+
+        Raises:
+            RequestError: DynamoDB or the network refused, or did not answer in time.
+        """
+        item = await self._running().read(user_id)
+        return None if item is None else stored_item(self._layout, item)
 
     def users(
         self,

@@ -35,7 +35,7 @@ from dynadb_async.errors import (
     UsageError,
     VersionConflictError,
 )
-from dynadb_async.item import UserData
+from dynadb_async.item import StoredItem, UserData
 from dynadb_async.item.copy import UserCopy
 from dynadb_async.observer import Observer
 from dynadb_async.running.scan import Scan
@@ -71,6 +71,7 @@ __all__ = [
     "Session",
     "StoredElements",
     "StoredHistory",
+    "StoredItem",
     "StoredSession",
     "TableConfig",
     "TableError",

@@ -6,6 +6,7 @@ from dynadb_async.item.layout import Item, Layout, checked_clock, new_write_id
 from dynadb_async.item.loading import Loaded, note_duplicate, turn_from_item
 from dynadb_async.item.recent import checked_turn_id, entry_of_turn, new_entry, recent_turns
 from dynadb_async.item.snapshot import Snapshot
+from dynadb_async.item.stored import StoredItem, stored_item
 from dynadb_async.item.unchanged import is_unchanged
 from dynadb_async.item.unfinished import open_entry
 from dynadb_async.item.update import Update, update_of_save
@@ -16,6 +17,7 @@ __all__ = [
     "Layout",
     "Loaded",
     "Snapshot",
+    "StoredItem",
     "Update",
     "UserData",
     "attributes_of_turn",
@@ -31,6 +33,7 @@ __all__ = [
     "open_entry",
     "rebased",
     "recent_turns",
+    "stored_item",
     "turn_from_item",
     "update_of_save",
 ]
