@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from dynadb_async import InvalidUserIdError, MalformedItemError, TimeToLive
 from tests.engines import Engine
 from tests.tables import Clock, Table, new_table
+
+# dynalite knows no TTL, which only the attribute is about here.
+WITH_TTL: dict[str, Any] = {"ttl": TimeToLive(timedelta(days=1)), "create_table_on_init": False}
 
 
 @pytest.fixture
@@ -20,8 +24,7 @@ def table(engine: Engine) -> Iterator[Table]:
 async def test_stored_is_what_a_plain_client_reads(table: Table) -> None:
     """Attribute for attribute; each is measured, and TTL's time is told."""
     clock = Clock()
-    ttl = TimeToLive(timedelta(days=1))
-    async with table.adapter(table={"ttl": ttl}, clock=clock) as db:
+    async with table.adapter(table=WITH_TTL, clock=clock) as db:
         async with db.turn("ada") as turn:
             turn.user.data.update(name="Ada", photo=b"\x00\xff")
         stored = await db.stored("ada")
@@ -38,7 +41,7 @@ async def test_stored_is_what_a_plain_client_reads(table: Table) -> None:
 async def test_stored_takes_what_cannot_be_read(table: Table) -> None:
     """Where `export` gives up, an element that is no map is there as it is; so is a time that is none."""
     table.put("ada", user={"S": "compressed"}, expiresAt={"N": "9e99"})
-    async with table.adapter(table={"ttl": TimeToLive(timedelta(days=1))}) as db:
+    async with table.adapter(table=WITH_TTL) as db:
         with pytest.raises(MalformedItemError):
             await db.export("ada")
         stored = await db.stored("ada")
