@@ -26,7 +26,7 @@ except ImportError as _missing:
 
 from dynadb_async import AsyncDynamoDb, DynaDbError, Session, Turn
 from dynadb_async.http_errors import HTTP_ERRORS, HttpError, http_error
-from dynadb_async.platforms import MalformedRequestError
+from dynadb_async.platforms import MalformedRequestError, SignatureError, Verifier
 
 ADAPTER: web.AppKey[AsyncDynamoDb[Any]] = web.AppKey("dynadb_async.adapter", AsyncDynamoDb)
 """Where the app keeps its adapter: `request.config_dict[ADAPTER]`, in an app within an app as well."""
@@ -91,11 +91,47 @@ def turns(
             found = None if request.writer.output_size else http_error(error, errors)
             if found is None:
                 raise
-            if not found.detail:
-                return web.Response(status=found.status, headers=found.headers)
-            return web.json_response({"detail": found.detail}, status=found.status, headers=found.headers)
+            return _answer(found)
 
     return with_turn
+
+
+def signed(
+    verifier: Verifier,
+    *,
+    public_url: str = "",
+    errors: Mapping[type[DynaDbError], HttpError] = HTTP_ERRORS,
+) -> Middleware:
+    """
+    Make the middleware that lets only the platform's calls through; what is not signed is answered with 401.
+
+    It belongs before `turns`: `web.Application(middlewares=[signed(verifier), turns(read)])`. It checks every route of
+    its app, so give each platform an app of its own (`app.add_subapp("/slack", slack_app)`).
+
+    Args:
+        verifier: Of the platform.
+        public_url: How the platform reaches the app, without the path: never taken from what a proxy forwards.
+        errors: As for `turns`.
+    """
+
+    @web.middleware
+    async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.match_info.http_exception is None:
+            url = public_url + request.rel_url.raw_path_qs
+            body = await request.read()
+            try:
+                await verifier.check(request.method, url, request.headers, body)
+            except (SignatureError, MalformedRequestError) as error:
+                return _answer(http_error(error, errors) or HTTP_ERRORS[SignatureError])
+        return await handler(request)
+
+    return checked
+
+
+def _answer(found: HttpError) -> web.Response:
+    if not found.detail:
+        return web.Response(status=found.status, headers=found.headers)
+    return web.json_response({"detail": found.detail}, status=found.status, headers=found.headers)
 
 
 async def _response(

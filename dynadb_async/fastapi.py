@@ -18,13 +18,15 @@ from attrs import define, field
 from typing_extensions import TypeVar
 
 try:
-    from fastapi import Depends, FastAPI, Request, Response
+    from fastapi import Depends, FastAPI, HTTPException, Request, Response
     from fastapi.responses import JSONResponse
+    from fastapi.routing import APIRoute
 except ImportError as _missing:
     raise ImportError("this needs FastAPI: pip install 'dynadb-async[fastapi]'", name="fastapi") from _missing
 
-from dynadb_async import AsyncDynamoDb, DynaDbError, Turn
-from dynadb_async.http_errors import http_error
+from dynadb_async import AsyncDynamoDb, DynaDbError, Turn, UsageError
+from dynadb_async.http_errors import HTTP_ERRORS, http_error
+from dynadb_async.platforms import MalformedRequestError, SignatureError, Verifier
 
 T = TypeVar("T", default=dict[str, Any])
 
@@ -102,6 +104,65 @@ class AppDynamoDb(Generic[T]):
 
         # By default FastAPI ends a dependency after the reply was sent: too late to say that the save failed.
         return Depends(opened, scope="function")
+
+
+def signed(verifier: Verifier, *, public_url: str = "") -> Any:
+    """
+    Make the dependency that lets only the platform's calls through: `@app.post(…, dependencies=[signed(verifier)])`.
+
+    Among a path's, an app's or a router's `dependencies` it runs before every other, so before a turn is opened. What
+    is not signed is answered with 401. Where FastAPI reads a form for the handler, the bytes are gone: use
+    `signed_route` there.
+
+    Args:
+        verifier: Of the platform.
+        public_url: How the platform reaches the app, without the path: never taken from what a proxy forwards.
+    """
+
+    async def checked(request: Request) -> None:
+        await _check(request, verifier, public_url)
+
+    return Depends(checked)
+
+
+def signed_route(verifier: Verifier, *, public_url: str = "") -> type[APIRoute]:
+    """
+    Make the route class that lets only the platform's calls through: `APIRouter(route_class=signed_route(verifier))`.
+
+    It sees the bytes before FastAPI reads them, so it serves forms too, and a body that is no JSON is 401 if it is not
+    signed. Arguments as for `signed`.
+    """
+
+    class SignedRoute(APIRoute):
+        """A route that checks who calls, then goes on."""
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            """FastAPI's own, behind the check."""
+            handler = super().get_route_handler()
+
+            async def checked(request: Request) -> Response:
+                await _check(request, verifier, public_url)
+                return await handler(request)
+
+            return checked
+
+    return SignedRoute
+
+
+async def _check(request: Request, verifier: Verifier, public_url: str) -> None:
+    try:
+        body = await request.body()
+    except RuntimeError:
+        raise UsageError("the body's bytes are gone, as FastAPI read a form of them: use signed_route()") from None
+    path = request.scope.get("raw_path") or request.scope["path"].encode()
+    query = request.scope.get("query_string", b"")
+    url = public_url + path.decode("latin-1") + ("?" + query.decode("latin-1") if query else "")
+    try:
+        await verifier.check(request.method, url, request.headers, body)
+    except (SignatureError, MalformedRequestError) as error:
+        # An answer that needs no handler of the app's: one that forgot EXCEPTION_HANDLERS is closed, too.
+        found = http_error(error) or HTTP_ERRORS[SignatureError]
+        raise HTTPException(found.status, found.detail) from error
 
 
 async def _answer(_request: Request, error: DynaDbError) -> Response:

@@ -15,7 +15,7 @@ from dynadb_async import (
     ThrottledError,
     VersionConflictError,
 )
-from dynadb_async.platforms import MalformedRequestError
+from dynadb_async.platforms import MalformedRequestError, SignatureError
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
@@ -40,6 +40,7 @@ class HttpError:
 LATER = HttpError(503, "The memory is busy: send the request again.", {"Retry-After": "1"})
 
 HTTP_ERRORS: Mapping[type[DynaDbError], HttpError] = {
+    SignatureError: HttpError(401, "The request is not signed as its platform signs it."),
     MalformedRequestError: HttpError(400, "The request is not as its platform documents it."),
     ThrottledError: LATER,
     RequestTimeoutError: LATER,

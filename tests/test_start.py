@@ -46,6 +46,7 @@ FRAMEWORKS = {"aiohttp", "fastapi", "opentelemetry", "pytest", "moto", *SDK}
         ("platforms.slack", set[str]()),
         ("platforms.telegram", set[str]()),
         ("platforms.whatsapp", set[str]()),
+        ("platforms.verifiers", set[str]()),
         ("testing", set[str]()),
         ("pytest_plugin", {"pytest"}),
     ],

@@ -1,0 +1,164 @@
+"""Alexa's certificates: which URL they may come from, the way to them, and whether a chain of them is Amazon's."""
+
+import http.client
+import posixpath
+import re
+import socket
+import ssl
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+try:
+    import certifi
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+except ImportError as _missing:
+    raise ImportError("this needs cryptography: pip install 'dynadb-async[alexa]'", name=_missing.name) from _missing
+
+from dynadb_async.platforms.verifier import SignatureError
+
+HOST = "s3.amazonaws.com"
+PORT = 443
+FOLDER = "/echo.api/"
+SIGNER = "echo-api.amazon.com"
+MOST_BYTES = 65_536  # of a chain; Amazon's has 7,000
+MOST_CERTIFICATES = 10
+
+Roots: TypeAlias = Store
+"""The authorities that are believed."""
+
+
+def chain_url(sent: str) -> str:
+    """
+    Where to fetch the certificates, made anew of the checked parts of what the call says.
+
+    https://developer.amazon.com/docs/alexa/custom-skills/host-a-custom-skill-as-a-web-service.html
+
+    Raises:
+        SignatureError: It is not on Amazon's host, in Amazon's folder, or written in a way that two readers could take
+            for two places.
+    """
+    if not re.fullmatch(r"[\x21-\x7e]{1,1024}", sent) or re.search(r"[%\\@?#;]", sent):
+        raise SignatureError("SignatureCertChainUrl has characters that Amazon's has not")
+    try:
+        parts = urlsplit(sent)
+        port = parts.port
+    except ValueError:
+        raise SignatureError("SignatureCertChainUrl is no URL") from None
+    path = posixpath.normpath(parts.path)
+    is_amazons = parts.scheme.lower() == "https" and parts.netloc.lower() in (HOST, f"{HOST}:{PORT}")
+    if not is_amazons or port not in (None, PORT) or not path.startswith(FOLDER):
+        raise SignatureError(f"SignatureCertChainUrl is not below https://{HOST}:{PORT}{FOLDER}")
+    return f"https://{HOST}{path}"
+
+
+def known_authorities() -> Path:
+    """The bundle that certifi brings."""
+    return Path(certifi.where())
+
+
+@frozen(kw_only=True)
+class ChainOverHttps:
+    """
+    Fetches a chain: a plain function, which the verifier calls in a thread of its own.
+
+    It goes straight to Amazon. Behind a proxy, give the verifier a function of your own.
+
+    Attributes:
+        timeout: Seconds, for each step.
+        address: Host and port to connect to in place of Amazon's; the certificate must be Amazon's all the same.
+        cafile: The authorities that the server's certificate may come from, in PEM; certifi's by default.
+    """
+
+    timeout: float = 2
+    address: tuple[str, int] = (HOST, PORT)
+    cafile: Path = field(factory=known_authorities)
+
+    def __call__(self, url: str) -> bytes:
+        """
+        The body of a 200. Redirects are not followed.
+
+        Raises:
+            OSError: There is no answer, another status, or more than any chain has.
+        """
+        context = ssl.create_default_context(cafile=str(self.cafile))
+        with socket.create_connection(self.address, self.timeout) as bare:
+            secured = context.wrap_socket(bare, server_hostname=HOST)
+            return self._answer(secured, urlsplit(url).path)
+
+    def _answer(self, secured: ssl.SSLSocket, path: str) -> bytes:
+        connection = http.client.HTTPConnection(HOST, timeout=self.timeout)
+        connection.sock = secured
+        try:
+            connection.request("GET", path, headers={"Accept-Encoding": "identity", "Connection": "close"})
+            with connection.getresponse() as response:
+                body = response.read(MOST_BYTES + 1)
+        except http.client.HTTPException as error:
+            raise ConnectionError("the answer is no HTTP") from error
+        finally:
+            connection.close()
+        if response.status != http.client.OK or len(body) > MOST_BYTES or response.length:
+            raise ConnectionError(f"expected a chain, got status {response.status} and {len(body)} bytes")
+        return body
+
+
+def roots_of(pem: bytes) -> Roots:
+    """The authorities of a PEM bundle."""
+    return Store(x509.load_pem_x509_certificates(pem))
+
+
+@frozen
+class Signer:
+    """
+    Whose signature is Alexa's.
+
+    Attributes:
+        key: The public key.
+        valid_from: When the last certificate of the chain begins.
+        valid_until: When the first one ends.
+    """
+
+    key: RSAPublicKey = field(repr=False)
+    valid_from: datetime
+    valid_until: datetime
+
+    def is_valid(self, at: datetime) -> bool:
+        """Whether all certificates of the chain are, at this time."""
+        return self.valid_from <= at <= self.valid_until
+
+    def has_signed(self, body: bytes, signature: bytes) -> bool:
+        """Whether *signature* is this key's, of SHA-256 of *body*."""
+        try:
+            self.key.verify(signature, body, PKCS1v15(), SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+
+def signer(pem: bytes, roots: Roots, at: datetime) -> Signer:
+    """
+    Who a chain is of, once it is proved: its first certificate is Alexa's, valid, and leads to a root.
+
+    Raises:
+        SignatureError: It is not.
+    """
+    try:
+        leaf, *between = x509.load_pem_x509_certificates(pem)
+        if len(between) >= MOST_CERTIFICATES:
+            raise SignatureError("the chain has more certificates than any")
+        chain = PolicyBuilder().store(roots).time(at).build_server_verifier(x509.DNSName(SIGNER)).verify(leaf, between)
+        key = leaf.public_key()
+    except (ValueError, VerificationError) as error:
+        raise SignatureError(f"the chain is not one of {SIGNER}, valid and from a known authority") from error
+    if not isinstance(key, RSAPublicKey):
+        raise SignatureError("the certificate's key is not of RSA")
+    begins, ends = zip(*((one.not_valid_before_utc, one.not_valid_after_utc) for one in chain), strict=True)
+    return Signer(key, max(begins), min(ends))

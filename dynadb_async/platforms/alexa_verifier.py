@@ -1,0 +1,151 @@
+"""
+Who may call a skill: Alexa signs each call with a key whose certificates it names. Needs `dynadb-async[alexa]`.
+
+https://developer.amazon.com/docs/alexa/custom-skills/host-a-custom-skill-as-a-web-service.html
+"""
+
+import asyncio
+from base64 import b64decode
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Lock
+
+import orjson
+from attrs import Factory, define, field, frozen
+
+from dynadb_async.platforms.alexa_chain import (
+    ChainOverHttps,
+    Roots,
+    Signer,
+    chain_url,
+    known_authorities,
+    roots_of,
+    signer,
+)
+from dynadb_async.platforms.request import optional_text
+from dynadb_async.platforms.verifier import Clock, Headers, SignatureError, now_in_utc, one_header
+
+SKILL_EVENT = "AlexaSkillEvent."
+SKILL_EVENT_WINDOW = timedelta(hours=1)  # Amazon delivers these for so long
+MOST_KEPT = 16
+THREADS, MOST_SOUGHT = 4, 64
+
+
+@frozen
+class _Kept:
+    """A signer, and when its chain was fetched."""
+
+    signer: Signer
+    since: datetime
+
+
+@define(eq=False, kw_only=True)
+class AlexaVerifier:
+    """
+    Alexa's signature over the body, the certificates it is made with, and the call's time.
+
+    Certificates are fetched and checked in threads of their own, at most four, and kept: a call whose chain is known
+    waits for nobody.
+
+    Attributes:
+        fetch: Returns the PEM of a checked URL, in a thread; an OSError if it can't.
+        roots: The authorities in PEM that Alexa's certificate may come from; certifi's by default.
+        window: How old a call may be. A skill event may be an hour old, as Amazon has it.
+        keep: How long a chain is not fetched again. Where that fails, the old one serves while it is valid.
+        patience: Seconds that a call waits for its chain.
+        clock: The time.
+    """
+
+    fetch: Callable[[str], bytes] = field(factory=ChainOverHttps, repr=False)
+    roots: Path = field(factory=known_authorities)
+    window: timedelta = timedelta(seconds=150)
+    keep: timedelta = timedelta(hours=1)
+    patience: float = 5
+    clock: Clock = field(default=now_in_utc, repr=False)
+    _kept: dict[str, _Kept] = field(factory=dict, init=False, repr=False)
+    _sought: dict[str, Future[Signer]] = field(factory=dict, init=False, repr=False)
+    _believed: Roots | None = field(default=None, init=False, repr=False)
+    _lock: Lock = field(factory=Lock, init=False, repr=False)
+    # Threads of its own: a flood of forged calls must not take those in which the app looks up names.
+    _threads: ThreadPoolExecutor = field(
+        default=Factory(lambda: ThreadPoolExecutor(THREADS, "dynadb-alexa")), init=False, repr=False
+    )
+
+    async def check(self, method: str, url: str, headers: Headers, body: bytes) -> None:  # noqa: ARG002
+        """
+        Return if Alexa sent it.
+
+        Raises:
+            SignatureError: It is not signed, signed by somebody else, changed, or too old; or its chain could not be
+                fetched.
+        """
+        place = chain_url(one_header(headers, "SignatureCertChainUrl"))
+        signature = _from_base64(one_header(headers, "Signature-256"))
+        signed_by = await self._signer(place)
+        if not signed_by.has_signed(body, signature):
+            raise SignatureError("Signature-256 is not that of this body under the certificate's key")
+        self._check_time(body)
+
+    async def _signer(self, place: str) -> Signer:
+        now = self.clock()
+        kept = self._kept.get(place)
+        if kept is not None and kept.signer.is_valid(now) and now - kept.since <= self.keep:
+            return kept.signer
+        # Shielded: many may wait for one chain, and who gives up takes it from nobody.
+        waiting = asyncio.shield(asyncio.wrap_future(self._looking_up(place, now)))
+        try:
+            return await asyncio.wait_for(waiting, self.patience)
+        except TimeoutError:
+            raise SignatureError("the chain did not come in time") from None
+
+    def _looking_up(self, place: str, now: datetime) -> Future[Signer]:
+        with self._lock:
+            looking = self._sought.get(place)
+            if looking is not None:
+                return looking
+            if len(self._sought) >= MOST_SOUGHT:
+                raise SignatureError("too many chains are looked up at once: somebody makes up their names")
+            looking = self._sought[place] = self._threads.submit(self._looked_up, place, now)
+        looking.add_done_callback(lambda _: self._sought.pop(place, None))
+        return looking
+
+    def _looked_up(self, place: str, now: datetime) -> Signer:
+        kept = self._kept.get(place)
+        if kept is not None and kept.signer.is_valid(now) and kept.since >= now:
+            return kept.signer  # another call was waiting for it, too
+        try:
+            found = signer(self.fetch(place), self._authorities(), now)
+        except OSError as error:
+            if kept is None or not kept.signer.is_valid(now):
+                raise SignatureError(f"the chain could not be fetched: {type(error).__name__}") from error
+            found = kept.signer
+        with self._lock:
+            self._kept[place] = _Kept(found, now)
+            while len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+        return found
+
+    def _authorities(self) -> Roots:
+        if self._believed is None:
+            self._believed = roots_of(self.roots.read_bytes())
+        return self._believed
+
+    def _check_time(self, body: bytes) -> None:
+        try:
+            call = orjson.loads(body)
+            age = self.clock() - datetime.fromisoformat(optional_text(call, "request", "timestamp") or "")
+        except (ValueError, TypeError):
+            # No JSON, no time, or one without its zone.
+            raise SignatureError("expected a time with its zone - at request.timestamp") from None
+        is_event = (optional_text(call, "request", "type") or "").startswith(SKILL_EVENT)
+        if not -self.window <= age <= (SKILL_EVENT_WINDOW if is_event else self.window):
+            raise SignatureError("the call is too old, or the clock of this machine is wrong")
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise SignatureError("expected base64 in Signature-256") from None
