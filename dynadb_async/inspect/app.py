@@ -1,0 +1,140 @@
+"""The pages: all users, one of them, one of their conversations; and the deletion of a user, where it is allowed."""
+
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qs
+
+from attrs import frozen
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from dynadb_async import AsyncDynamoDb, DynaDbError, InvalidUserIdError, SerializationError, TableError, UsageError
+from dynadb_async.inspect.door import Door
+from dynadb_async.inspect.guard import Guard
+from dynadb_async.inspect.origin import Address
+from dynadb_async.inspect.pages import notice, page
+from dynadb_async.inspect.reading import conversations_of, found, listed
+from dynadb_async.inspect.tree import tree
+from dynadb_async.inspect.words import bubble_of_message
+
+STATIC = {"inspect.css": "text/css", "inspect.js": "text/javascript", "icon.svg": "image/svg+xml"}
+LONGEST_FORM = 65_536
+MESSAGES = 20
+
+
+def make_app(
+    db: AsyncDynamoDb[Any], *, door: Door | None = None, address: Address | None = None, allow_delete: bool = False
+) -> ASGIApp:
+    """
+    The page as an ASGI app, which answers only to who knows its token.
+
+    Args:
+        db: What is looked at; whoever made it closes it.
+        door: The secrets; new ones if None.
+        address: Where it will be served; on loopback if None.
+        allow_delete: Users may be deleted.
+    """
+    door = Door() if door is None else door
+    address = Address() if address is None else address
+    # No description of itself, and no page that fetches scripts from elsewhere to show it.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    views = _Views(db, door, allow_delete)
+    app.get("/")(views.users)
+    app.get("/user")(views.user)
+    app.get("/conversation")(views.conversation)
+    app.get("/static/{name}")(_static)
+    app.post("/delete")(views.delete)
+    app.exception_handler(DynaDbError)(_on_error)
+    app.exception_handler(HTTPException)(_on_missing)
+    return Guard(app, door, address)
+
+
+@frozen(repr=False)
+class _Views:
+    db: AsyncDynamoDb[Any]
+    door: Door
+    allow_delete: bool
+
+    def _page(self, template: str, **values: Any) -> Response:
+        return page(template, now=_now(), table=self.db.config.table.name, can_delete=self.allow_delete, **values)
+
+    async def users(self, after: str | None = None, deleted: str | None = None) -> Response:
+        users = await listed(self.db, after or None, _now())
+        return self._page("users.html", users=users, is_first=not after, is_deleted=bool(deleted))
+
+    async def user(self, id: str = "") -> Response:  # noqa: A002 - as the address has it
+        user_id = id
+        person, talks, problem = await found(self.db, user_id, _now())
+        if person is None and not talks and problem is None:
+            return notice(
+                404, "Nobody of this id", "Nothing is stored under it. Ids are compared letter by letter.", "/"
+            )
+        token = self.door.form_token(user_id)
+        values = {"user_id": user_id, "person": person, "talks": talks, "talks_problem": problem, "form_token": token}
+        return self._page("user.html", **values)
+
+    async def conversation(self, user: str = "", id: str = "", before: str | None = None) -> Response:  # noqa: A002
+        talk = self.db.conversation(user, id)
+        info = await talk.info()
+        if info is None:
+            return notice(404, "No such conversation", "It may have been deleted meanwhile.", "/")
+        messages = await talk.messages(MESSAGES, before=before or None)
+        bubbles = [bubble_of_message(message) for message in messages.messages]
+        values = {"user_id": user, "info": info, "state": tree(info.state), "bubbles": bubbles}
+        return self._page("conversation.html", older=messages.before, is_newest=not before, **values)
+
+    async def delete(self, request: Request) -> Response:
+        if not self.allow_delete:
+            return notice(403, "Read-only", "Nothing can be deleted here: start it with --allow-delete.", "/")
+        form = await _form(request)
+        user_id = form.get("id", "")
+        if not self.door.is_form_token(form.get("token", ""), user_id):
+            return notice(
+                403, "Not from here", "The form is not of this page, or of an earlier run: open it anew.", "/"
+            )
+        await self.db.delete(user_id)
+        if await self.db.stored(user_id) is not None or await conversations_of(self.db, user_id):
+            return notice(
+                409, "Not all is gone", "Something was stored again meanwhile: look at the user once more.", "/"
+            )
+        return RedirectResponse("/?deleted=1", 303)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a form, the first of each name."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_FORM:
+            raise HTTPException(413)
+    fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=10)
+    return {name: values[0] for name, values in fields.items()}
+
+
+async def _static(name: str) -> Response:
+    if name not in STATIC:
+        raise HTTPException(404)
+    return Response((files(__package__) / "static" / name).read_bytes(), media_type=STATIC[name])
+
+
+async def _on_error(_request: Request, error: Any) -> Response:
+    is_asked_wrongly = isinstance(error, UsageError | InvalidUserIdError | SerializationError)
+    title = (
+        "Not to be found like this"
+        if is_asked_wrongly
+        else "The table"
+        if isinstance(error, TableError)
+        else "DynamoDB"
+    )
+    return notice(400 if is_asked_wrongly else 502, title, str(error), "/")
+
+
+async def _on_missing(_request: Request, error: Any) -> Response:
+    return notice(error.status_code, "There is no such page", "It may have moved; the users are where they were.", "/")
