@@ -81,6 +81,7 @@ test-python: ## Run the tests on another Python: make test-python PYTHON=python3
 lint: $(READY) ## Check style and formatting
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(VENV)/bin/cfn-lint examples/lambda/template.yaml
 
 format: $(READY) ## Format, and mend what can be mended
 	@$(PY) -m ruff check --fix-only .

@@ -3,13 +3,17 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from dynadb_async import DynamoDbConfig, TableConfig, TimeToLive
 from tests.engines import Engine
 from tests.tables import Table, new_table
 from tests.tls import TlsTerminator, certificate
@@ -84,7 +88,7 @@ def http_text(answer: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize(
     ("module", "event", "text"),
-    [("examples.lambda_handler", alexa_event, alexa_text), ("examples.lambda_mangum", http_event, http_text)],
+    [("examples.lambda.handler", alexa_event, alexa_text), ("examples.lambda_mangum", http_event, http_text)],
 )
 async def test_one_connection_serves_all_invocations(
     table: Table, tls: TlsTerminator, module: str, event: Any, text: Any, capsys: pytest.CaptureFixture[str]
@@ -109,6 +113,48 @@ async def test_looking_after_the_table_costs_one_connection_at_most(table: Table
     """DescribeTable goes through the SDK's client, items around it: that may be a second connection, once."""
     events = [alexa_event(number) for number in range(3)]
 
-    await invoked("examples.lambda_handler", events, table, tls, DYNADB_TABLE__CREATE_TABLE_ON_INIT="true")
+    await invoked("examples.lambda.handler", events, table, tls, DYNADB_TABLE__CREATE_TABLE_ON_INIT="true")
 
     assert tls.connections <= 2
+
+
+def template() -> dict[str, Any]:
+    """The resources of the example's deployment; CloudFormation's own tags as the name that they refer to."""
+
+    class Loader(yaml.SafeLoader):
+        """Knows `!Ref` and its like."""
+
+    def name(_: Any, __: str, node: yaml.ScalarNode) -> Any:
+        return node.value
+
+    Loader.add_multi_constructor("!", name)
+    text = (Path(__file__).parent.parent / "examples" / "lambda" / "template.yaml").read_text()
+    resources: dict[str, Any] = yaml.load(text, Loader)["Resources"]
+    return resources
+
+
+def test_the_template_is_what_the_handler_needs() -> None:
+    """Key, TTL and the table's name are as the handler has them, and the role may do what a turn does, and no more."""
+    source = (Path(__file__).parent.parent / "examples" / "lambda" / "handler.py").read_text()
+    table, function = template()["Users"]["Properties"], template()["Skill"]["Properties"]
+    config = DynamoDbConfig(TableConfig("users", ttl=TimeToLive(timedelta(days=1))))
+    statement = function["Policies"][0]["Statement"][0]
+
+    assert [{"AttributeName": config.table.primary_key_column, "KeyType": "HASH"}] == table["KeySchema"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": config.table.ttl.attribute, "Enabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert set(statement["Action"]) == {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+    assert statement["Resource"] == "Users.Arn"
+    assert function["Environment"]["Variables"] == {"DYNADB_TABLE__NAME": "Users"}
+    assert function["Handler"] == "handler.handler"
+    assert "create_table_on_init=False" in source
+    assert "def handler(" in source
+
+
+def test_the_template_passes_the_linter() -> None:
+    """CloudFormation would take it."""
+    command = [str(Path(sys.executable).parent / "cfn-lint"), "examples/lambda/template.yaml"]
+
+    ended = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (0, "")

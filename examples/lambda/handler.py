@@ -1,21 +1,24 @@
 """
 An Alexa skill on AWS Lambda, without a web framework: Lambda calls `handler` with Alexa's JSON.
 
+`template.yaml` beside it deploys it, with its table.
+
 Event loop, client and connection are made once, while Lambda starts this process, and kept over all its invocations.
 Where DynamoDB is, the environment says: on Lambda the region and the role's credentials, else DYNADB_CLIENT__….
 """
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from dynadb_async import AsyncDynamoDb, DynamoDbConfig, StoredElements, TableConfig, Turn
+from dynadb_async import AsyncDynamoDb, DynamoDbConfig, StoredElements, TableConfig, TimeToLive, Turn
 from dynadb_async.platforms import alexa
 
 # The table comes with the deployment: the function's role may read and write items, and no first turn waits for it.
 # No call but these two is made, and so there is one connection.
 CONFIG = DynamoDbConfig(
-    TableConfig("skill-users", create_table_on_init=False),
+    TableConfig("skill-users", create_table_on_init=False, ttl=TimeToLive(timedelta(days=365))),  # since the last turn
     stored_elements=StoredElements(session=True),
 )
 RESERVE = 0.5  # seconds, for the answer to leave before Lambda stops the invocation
