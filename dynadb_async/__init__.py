@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncDynamoDb",
     "AttributeValue",
+    "Check",
     "ClientConfig",
     "ConfigError",
     "ConflictResolver",

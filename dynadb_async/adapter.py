@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dynadb_async.conversations import Conversation, ConversationInfo
     from dynadb_async.conversations.log import Log
     from dynadb_async.item.copy import UserCopy
+    from dynadb_async.running.diagnosis import Check
 
 
 def utc_now() -> datetime:
@@ -327,6 +328,12 @@ class AsyncDynamoDb(Generic[T]):
 
         return scan_of(self._running, Bounds(limit, token, segments, max_capacity), copy_of)
 
+    async def copy(self, user_id: str) -> "UserCopy | None":
+        """All of one user as it is stored, conversations and all, expired or not; None if there is nothing."""
+        from dynadb_async.running.copies import copy_of_user  # noqa: PLC0415 - for who moves users
+
+        return await copy_of_user(self._running(), user_id)
+
     async def restore(self, copy: "UserCopy", *, overwrite: bool = False, dry_run: bool = False) -> bool:
         """
         Store a user as *copy* has it, under a fresh write id, so that no turn that was loaded before passes its save.
@@ -348,6 +355,33 @@ class AsyncDynamoDb(Generic[T]):
         from dynadb_async.running.copies import restore  # noqa: PLC0415 - for who moves users
 
         return await restore(self._running(), copy, overwrite=overwrite, is_dry=dry_run)
+
+    async def describe_tables(self) -> dict[str, dict[str, Any]]:
+        """
+        What DynamoDB says of each table by its name: `DescribeTable`, and `TimeToLive` beside it.
+
+        Raises:
+            TableNotFoundError: One is missing.
+            RequestError: DynamoDB or the network refused.
+        """
+        from dynadb_async.running.diagnosis import described  # noqa: PLC0415 - for who looks after tables
+
+        live = self._running()
+        return {table.config.name: await described(live, table.config) for table in live.tables()}
+
+    async def delete_tables(self) -> None:
+        """Delete the tables, with all users in them, and wait until they are gone; one that is missing is none."""
+        from dynadb_async.running.diagnosis import delete_table  # noqa: PLC0415 - for who looks after tables
+
+        live = self._running()
+        for table in live.tables():
+            await delete_table(live, table)
+
+    async def diagnose(self) -> "list[Check]":
+        """What could keep turns from working, looked at one by one, each good or not, and what to do; never raises."""
+        from dynadb_async.running.diagnosis import diagnosed  # noqa: PLC0415 - for who looks after tables
+
+        return await diagnosed(self._running())
 
     async def ping(self) -> float:
         """

@@ -38,6 +38,7 @@ from dynadb_async.errors import (
 from dynadb_async.item import StoredItem, UserData
 from dynadb_async.item.copy import UserCopy
 from dynadb_async.observer import Observer
+from dynadb_async.running.diagnosis import Check
 from dynadb_async.running.scan import Scan
 from dynadb_async.turn import History, Session, Turn, User
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
@@ -45,6 +46,7 @@ from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, S
 __all__ = [
     "AsyncDynamoDb",
     "AttributeValue",
+    "Check",
     "ClientConfig",
     "ConfigError",
     "ConflictResolver",

@@ -9,6 +9,7 @@ from dynadb_async.errors import MalformedItemError
 from dynadb_async.item.layout import Item, Layout, new_write_id
 from dynadb_async.item.recent import WRITE, recent_turns
 from dynadb_async.values.attribute_json import decoded, encoded
+from dynadb_async.values.size import attribute_size, text_size
 
 ITEM, CONVERSATIONS = "Item", "Conversations"
 
@@ -50,6 +51,35 @@ class UserCopy:
         except (ValueError, TypeError, AttributeError, RecursionError):
             pass
         raise MalformedItemError("line", "expected a JSON object with an `Item` of attribute values")
+
+    @classmethod
+    def all_in(cls, text: bytes) -> list[Self]:
+        """
+        The users in a file of plain JSON: the reference's FileDb, or what `file:PATH` keeps.
+
+        Raises:
+            MalformedItemError: It is neither; says where.
+        """
+        from dynadb_async.connection.embedded.content import DamagedError, tables_in  # noqa: PLC0415 - rare
+
+        try:
+            tables = tables_in(text, None)
+        except DamagedError as damaged:
+            problem = str(damaged)
+        else:
+            items = [table.item(key) or {} for table in tables if len(table.key) == 1 for key in table.items]
+            return [cls(item=item) for item in items]
+        raise MalformedItemError("file", problem, advice="mend it")
+
+    def sizes(self) -> dict[str, int]:
+        """The bytes that DynamoDB counts, by attribute, and of all conversations together."""
+        sizes = _sizes(self.item or {})
+        talks = sum(sum(_sizes(item).values()) for item in self.conversations)
+        return sizes | ({"conversations": talks} if self.conversations else {})
+
+
+def _sizes(item: Mapping[str, Any]) -> dict[str, int]:
+    return {name: text_size(name) + attribute_size(value) for name, value in item.items()}
 
 
 def _is_item(item: Any) -> bool:

@@ -26,6 +26,13 @@ async def copy_of(reading: Reading, number: int, seen: Seen) -> UserCopy | None:
     return UserCopy(item=seen.item, conversations=conversations)
 
 
+async def copy_of_user(live: Live, user_id: str) -> UserCopy | None:
+    """All that is stored of one user, expired or not; None if there is nothing."""
+    item = await live.read(user_id)
+    conversations = [] if live.beside is None else await live.beside.copied(user_id)
+    return UserCopy(item=item, conversations=conversations) if item or conversations else None
+
+
 async def restore(live: Live, copy: UserCopy, *, overwrite: bool, is_dry: bool = False) -> bool:
     """Write *copy*, conversations first and the item last: what was cut short is told from what is there."""
     user_id, item = _read(live, copy)

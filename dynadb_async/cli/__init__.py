@@ -1,0 +1,45 @@
+"""The `dynadb` command: users, tables and permissions of an assistant, for whoever runs it."""
+
+import sys
+
+SETTINGS = ("--config", "--table", "--endpoint-url", "--region")
+
+
+def main() -> None:
+    """Run the command with the arguments of this process."""
+    try:
+        from dynadb_async.cli.commands import app
+    except ModuleNotFoundError as missing:
+        sys.exit(f"{missing.name} is missing: pip install dynadb-async[cli]")
+    try:
+        status = app(with_settings_first(sys.argv[1:]), prog_name="dynadb", standalone_mode=False)
+    except Exception as error:
+        told = getattr(error, "format_message", None)
+        if told is None:
+            raise
+        # Without arguments there is help instead.
+        text = told() if "Usage:" in told() else f"error: {' '.join(told().split())}"
+        sys.exit(_ended(text, getattr(error, "exit_code", 2)))
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _ended(text: str, status: int) -> int:
+    sys.stderr.write(f"{text}\n")
+    return status
+
+
+def with_settings_first(arguments: list[str]) -> list[str]:
+    """The same *arguments*: settings may stand anywhere, but are read before everything else."""
+    settings: list[str] = []
+    others: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        if argument == "--":
+            others += [argument, *left]
+        elif argument in SETTINGS:
+            settings += [argument, *(value for value in [next(left, None)] if value is not None)]
+        elif argument.startswith(tuple(f"{name}=" for name in SETTINGS)):
+            settings.append(argument)
+        else:
+            others.append(argument)
+    return settings + others
