@@ -5,7 +5,7 @@ A pizza bot on Facebook Messenger, which has no sessions: the stored one, with i
 
 Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or DYNADB_CLIENT__ENDPOINT_URL and so on;
 `memory:` there needs none.
-X-Hub-Signature-256 of each call has to be checked in front of this before it faces the world.
+Before it faces the world, Meta's signature of each call has to be checked: `MetaVerifier`, in docs/platforms.md.
 """
 
 import os

@@ -5,7 +5,7 @@ A voice skill that knows its users: Alexa's JSON in, the reply out.
 
 Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or DYNADB_CLIENT__ENDPOINT_URL and so on;
 `memory:` there needs none.
-Amazon's signature of each request has to be checked in front of this before it faces the world.
+Before it faces the world, Amazon's signature of each request has to be checked: `AlexaVerifier`, in docs/platforms.md.
 """
 
 from collections.abc import AsyncGenerator

@@ -109,6 +109,57 @@ def test_lambda(monkeypatch):
     RUNNER.run(DB.close())
     RUNNER.close()
 """,
+    "platforms.md": """
+import hashlib, hmac, json, time
+from urllib.parse import urlencode
+
+
+def signed_by_slack(body):
+    now = str(int(time.time()))
+    made = hmac.new(b"a-secret", f"v0:{now}:{body}".encode(), hashlib.sha256).hexdigest()
+    return {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": f"v0={made}"}
+
+
+def test_fastapi():
+    from fastapi.testclient import TestClient
+
+    command = urlencode({"command": "/x", "team_id": "T", "user_id": "U", "channel_id": "C", "trigger_id": "1"})
+    asked = json.dumps({"type": "url_verification", "challenge": "abc"})
+    with TestClient(app) as client:
+        assert client.post("/telegram", json=update).status_code == 401
+        token = {"X-Telegram-Bot-Api-Secret-Token": "a-secret"}
+        for _ in range(2):
+            assert client.post("/telegram", json=update, headers=token).json()["text"] == "This is visit 1."
+        assert client.post("/slack", content=command).status_code == 401
+        reply = client.post("/slack", content=command, headers=signed_by_slack(command))
+        assert reply.json()["text"] == "This is visit 1."
+        assert client.post("/slack", content=asked, headers=signed_by_slack(asked)).text == "abc"
+        assert client.post("/alexa", json={}).status_code == 401
+
+
+async def test_aiohttp():
+    from aiohttp.test_utils import TestClient, TestServer
+
+    message = {"from": "1650", "id": "wamid.1", "type": "text"}
+    value = {"metadata": {"phone_number_id": "106"}, "messages": [message]}
+    body = json.dumps({"entry": [{"changes": [{"field": "messages", "value": value}]}]}).encode()
+    made = {"X-Hub-Signature-256": "sha256=" + hmac.new(b"a-secret", body, hashlib.sha256).hexdigest()}
+    asked = {"hub.mode": "subscribe", "hub.challenge": "1158", "hub.verify_token": "meatyhamhock"}
+    async with TestClient(TestServer(make_app())) as client:
+        for headers, status in (({}, 401), (made, 200)):
+            async with client.post("/whatsapp/", data=body, headers=headers) as reply:
+                assert reply.status == status
+        async with client.get("/whatsapp/", params=asked) as reply:
+            assert await reply.text() == "1158"
+
+
+def test_lambda():
+    asked = json.dumps({"type": "url_verification", "challenge": "abc"})
+    event = {"headers": signed_by_slack(asked), "body": asked, "isBase64Encoded": False}
+    assert handler(event, None) == {"statusCode": 200, "body": "abc"}
+    assert handler(event | {"body": asked + " "}, None) == {"statusCode": 401}
+    RUNNER.close()
+""",
 }
 
 

@@ -181,10 +181,11 @@ class DialogflowVerifier:
 
     Attributes:
         bearer: The token, of the webhook's header `Authorization: Bearer …`.
+        scheme: `bearer`; `basic` sets the other one.
     """
 
     bearer: tuple[bytes, ...] = field(converter=secrets, repr=False)
-    _scheme: str = field(default="bearer", kw_only=True)
+    scheme: str = field(default="bearer", kw_only=True)
 
     @classmethod
     def basic(cls, user: str, password: str) -> "DialogflowVerifier":
@@ -207,5 +208,5 @@ class DialogflowVerifier:
             SignatureError: There is none, or another one.
         """
         scheme, _, value = one_header(headers, "Authorization").partition(" ")
-        if scheme.lower() != self._scheme or not is_one_of(value, self.bearer):
+        if scheme.lower() != self.scheme or not is_one_of(value, self.bearer):
             raise SignatureError("Authorization is another one")
