@@ -15,7 +15,7 @@ from dynadb_async import AsyncDynamoDb, DynaDbError, InvalidUserIdError, Seriali
 from dynadb_async.inspect.door import Door
 from dynadb_async.inspect.guard import Guard
 from dynadb_async.inspect.origin import Address
-from dynadb_async.inspect.pages import notice, page
+from dynadb_async.inspect.pages import fault, notice, page
 from dynadb_async.inspect.reading import conversations_of, found, listed
 from dynadb_async.inspect.tree import tree
 from dynadb_async.inspect.words import bubble_of_message
@@ -49,6 +49,7 @@ def make_app(
     app.post("/delete")(views.delete)
     app.exception_handler(DynaDbError)(_on_error)
     app.exception_handler(HTTPException)(_on_missing)
+    app.exception_handler(Exception)(_on_fault)
     return Guard(app, door, address)
 
 
@@ -138,3 +139,7 @@ async def _on_error(_request: Request, error: Any) -> Response:
 
 async def _on_missing(_request: Request, error: Any) -> Response:
     return notice(error.status_code, "There is no such page", "It may have moved; the users are where they were.", "/")
+
+
+async def _on_fault(_request: Request, error: Exception) -> Response:
+    return fault(error)

@@ -1,8 +1,5 @@
 """Stands before the app: lets in who has the cookie, and gives each answer the headers that keep it private."""
 
-import traceback
-from pathlib import Path
-
 from attrs import define
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -11,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dynadb_async.inspect.door import Door
 from dynadb_async.inspect.origin import Address
-from dynadb_async.inspect.pages import notice
+from dynadb_async.inspect.pages import fault, notice
 
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -61,7 +58,7 @@ class Guard:
             await answer(scope, receive, guarded)
         except Exception as error:  # noqa: BLE001 - a server's log is no place for what a trace may hold
             if not is_begun:
-                await notice(500, "A fault of this page", _place(error))(scope, receive, guarded)
+                await fault(error)(scope, receive, guarded)
 
     def _refusal(self, request: Request) -> Response | None:
         """What to answer in place of the app; None if the request may pass."""
@@ -85,10 +82,3 @@ class Guard:
 
 def _closed() -> Response:
     return notice(401, "Open the printed address", "The command printed an address with a token: open that one.", "/")
-
-
-def _place(error: Exception) -> str:
-    """Which error, and where; not its text, which may hold what a person said."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}."

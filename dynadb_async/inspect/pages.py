@@ -1,6 +1,8 @@
 """Templates, and how times and numbers read; every value is escaped."""
 
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -64,3 +66,10 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
 def notice(status: int, title: str, text: str, again: str | None = None) -> HTMLResponse:
     """A page that says one thing, and where to go on."""
     return page("notice.html", status, title=title, text=text, again=again)
+
+
+def fault(error: Exception) -> HTMLResponse:
+    """Which error, and where; not its text, which may hold what a person said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return notice(500, "A fault of this page", f"{type(error).__name__}{where}.", "/")

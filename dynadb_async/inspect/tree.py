@@ -20,7 +20,7 @@ class Node:
     A value.
 
     Attributes:
-        key: Its name in a map, or its place in a list.
+        key: Its name in a map, or its place in a list; None of the whole, and in a set.
         kind: Such as `text`, `number` or `map`.
         text: What it reads, if nothing is in it.
         members: What is in it.
@@ -60,18 +60,20 @@ class _Grower:
         self.left -= 1
         match value:
             case dict():
-                members: Iterable[tuple[str, Any]] = ((str(name), member) for name, member in value.items())
+                members: Iterable[tuple[str | None, Any]] = ((str(name), member) for name, member in value.items())
                 return self._branch(key, "map", members, len(value), levels)
             case list() | tuple():
                 members = ((str(place), member) for place, member in enumerate(value))
                 return self._branch(key, "list", members, len(value), levels)
             case set() | frozenset():
-                members = ((str(place), member) for place, member in enumerate(sorted(value, key=str)))
+                members = ((None, member) for member in sorted(value, key=str))
                 return self._branch(key, "set", members, len(value), levels)
             case _:
                 return _leaf(key, value)
 
-    def _branch(self, key: str | None, kind: str, members: Iterable[tuple[str, Any]], count: int, levels: int) -> Node:
+    def _branch(
+        self, key: str | None, kind: str, members: Iterable[tuple[str | None, Any]], count: int, levels: int
+    ) -> Node:
         shown = max(0, min(count, MOST_MEMBERS, self.left)) if levels else 0
         nodes = tuple(self.node(name, member, levels - 1) for name, member in islice(members, shown))
         return Node(key, kind, "empty" if not count else "", nodes, count, count - shown)

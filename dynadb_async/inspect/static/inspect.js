@@ -2,10 +2,13 @@
 for (const button of document.querySelectorAll("button.unfold")) {
   const branches = button.closest("section").querySelectorAll("details");
   button.hidden = branches.length < 2;
+  const isFolded = () => [...branches].some((branch) => !branch.open);
+  const say = () => { button.textContent = isFolded() ? "Unfold all" : "Fold all"; };
+  say();
   button.addEventListener("click", () => {
-    const open = [...branches].some((branch) => !branch.open);
+    const open = isFolded();
     for (const branch of branches) branch.open = open;
-    button.textContent = open ? "Fold all" : "Unfold all";
+    say();
   });
 }
 

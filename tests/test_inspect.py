@@ -1,0 +1,402 @@
+"""The page to look at users with, as an HTTP client sees it: who may come in, what it shows, what it never does."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import pytest
+from attrs import frozen
+
+from dynadb_async import AsyncDynamoDb, Conversations, StoredElements, StoredHistory, TimeToLive, UsageError
+from dynadb_async.inspect import serve
+from dynadb_async.inspect.guard import HEADERS
+from dynadb_async.inspect.origin import Address
+from tests.engines import Engine
+from tests.proxy import FaultProxy, no_fault
+from tests.tables import Clock, Table, new_table
+
+SCRIPT = "<script>window.harm = 1</script>"
+STORED = StoredElements(session=True, history=StoredHistory(input=True))
+
+
+@frozen
+class Inspected:
+    """
+    A page that is being served.
+
+    Attributes:
+        url: What was printed.
+        http: A client that came with the token.
+        said: What was printed, and the warnings.
+    """
+
+    url: str
+    http: aiohttp.ClientSession
+    said: list[str]
+
+    @property
+    def base(self) -> str:
+        """The address without the token."""
+        return self.url.split("?")[0]
+
+    async def read(self, path: str, status: int = 200) -> str:
+        """The text of a page."""
+        async with self.http.get(self.base + path.removeprefix("/")) as answer:
+            assert status == answer.status
+            return await answer.text()
+
+    async def status(self, path: str = "/", method: str = "GET", **options: Any) -> int:
+        """What is answered to a request."""
+        async with self.http.request(
+            method, self.base + path.removeprefix("/"), allow_redirects=False, **options
+        ) as answer:
+            for name, value in HEADERS.items():
+                assert value == answer.headers[name]
+            return answer.status
+
+
+@asynccontextmanager
+async def inspecting(db: AsyncDynamoDb[Any], **options: Any) -> AsyncIterator[Inspected]:
+    """Serve the page for as long as the block."""
+    said: list[str] = []
+    serving = asyncio.create_task(serve(db, announce=said.append, **options))
+    while not (said and said[-1].startswith("http")):
+        assert not serving.done(), serving.result()
+        await asyncio.sleep(0.01)
+    try:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+            async with http.get(said[-1]) as answer:
+                assert answer.status == 200
+            yield Inspected(said[-1], http, said)
+    finally:
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+
+
+def made(engine: Engine, name: str, **options: Any) -> AsyncDynamoDb[Any]:
+    """An adapter with everything that is to be seen."""
+    settings: dict[str, Any] = {"stored_elements": STORED, "conversations": Conversations(f"{name}-log"), **options}
+    return Table(engine, name, None).adapter(**settings)
+
+
+@pytest.fixture(params=["moto", "dynamodb-local", "memory", "file"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn that has conversations."""
+    running: Engine = request.getfixturevalue(request.param.replace("-", "_"))
+    return running
+
+
+async def talk(db: AsyncDynamoDb[Any], user_id: str, **data: Any) -> None:
+    """A turn that leaves something in every place."""
+    async with db.turn(user_id, turn_id=f"turn of {user_id}"[:200]) as turn:
+        turn.user.data.update(data)
+        turn.session.data["step"] = "third"
+        turn.session.state = "asking"
+        turn.input = {"type": "TEXT", "text": "What is the time?"}
+        turn.output = [{"message": "It is noon."}]
+        turn.response = {"say": "It is noon."}
+
+
+# What it shows
+
+
+async def test_all_of_a_user_is_shown(engine: Engine, table_name: str) -> None:
+    """Data, session, history, recent turns, raw item, sizes, conversations and their messages, page after page."""
+    async with made(engine, table_name) as db:
+        await talk(db, "ada", name="Lovelace", scores=[1, 2.5, {"deep": True}], photo=b"\x00\x01", nothing=None)
+        messages = [{"role": "user", "content": f"message {n}"} for n in range(45)]
+        await db.conversation("ada", "support").append(messages, state={"is": "open"})
+        async with inspecting(db) as page:
+            user = unescape(await page.read("/user?id=ada"))
+            first = unescape(await page.read("/conversation?user=ada&id=support"))
+            older = re.search(r'href="(/conversation[^"]*before=[^"]*)"', first)
+            assert older
+            second = await page.read(older[1])
+
+    for text in ("Lovelace", "2.5", "AAE=", "alive", "third", "asking", "What is the time?", "It is noon.", "support"):
+        assert text in user
+    assert "turn of ada" in user
+    assert '"S": "Lovelace"' in user
+    assert "recentTurns</bdi>" in user
+    assert "message 44" in first
+    assert "message 25" in first
+    assert "message 24<" not in first
+    assert "open" in first
+    assert "message 24<" in second
+    assert "message 25" not in second
+
+
+async def test_users_are_paged_and_found(engine: Engine, table_name: str) -> None:
+    """Each is on one page, those who have nothing but conversations as well; any id is found, however it is written."""
+    odd = "a/b?c=d&e#f%20 ../ü\n"
+    async with made(engine, table_name) as db:
+        people = {f"user-{n:02}" for n in range(30)} | {odd}
+        for user_id in people:
+            await talk(db, user_id, name="x")
+        await db.conversation("talker", "talk").append(["hello"])
+        async with inspecting(db) as page:
+            found: list[str] = []
+            path: str | None = "/"
+            while path:
+                text = await page.read(path)
+                found += [unescape(one) for one in re.findall(r'<bdi class="id">(.*?)</bdi>', text, re.DOTALL)]
+                more = re.search(r'rel="next" href="([^"]*)"', text)
+                path = unescape(more[1]) if more else None
+            assert "What is the time?" in await page.read(f"/user?id={quote(odd, safe='')}")
+            assert "conversations only" in await page.read("/user?id=talker")
+            assert "Nobody" in await page.read("/user?id=nobody", 404)
+            await page.read("/user?id=", 400)
+            await page.read("/?after=bad", 400)
+            await page.read("/conversation?user=ada&id=none", 404)
+
+    assert sorted([*people, "talker"]) == sorted(found)
+
+
+async def test_every_value_is_escaped(memory: Engine, table_name: str) -> None:
+    """A script is text, wherever it is stored: in ids, names, values, the session, the history, the messages."""
+    async with made(memory, table_name) as db:
+        async with db.turn(SCRIPT, turn_id=SCRIPT) as turn:
+            turn.user.data[SCRIPT] = {SCRIPT: [SCRIPT, {SCRIPT}]}
+            turn.session.id = SCRIPT
+            turn.session.data[SCRIPT] = turn.session.state = SCRIPT
+            turn.input = turn.output = turn.nlu = {SCRIPT: SCRIPT, "text": SCRIPT}
+            turn.response = {SCRIPT: SCRIPT}
+        messages = [SCRIPT, {"role": SCRIPT, "content": SCRIPT}, {SCRIPT: [SCRIPT]}]
+        await db.conversation(SCRIPT, SCRIPT).append(messages, state={SCRIPT: SCRIPT})
+        Table(memory, table_name, memory.raw()).add(SCRIPT, **{SCRIPT: {"S": SCRIPT}, "session2": {"S": SCRIPT}})
+        async with inspecting(db, allow_delete=True) as page:
+            name = quote(SCRIPT)
+            paths = ["/", f"/user?id={name}", f"/conversation?user={name}&id={name}"]
+            texts = [await page.read(path) for path in paths]
+            texts.append(await page.read(f"/user?id={name}x", 404))
+            texts.append(await page.read(f"/?after={name}", 400))
+
+    for text in texts:
+        assert re.findall("<script[^>]*>", text) == ['<script src="/static/inspect.js" defer>']
+    assert min(text.count("&lt;script&gt;") for text in texts[:3]) > 0
+    assert texts[1].count("&lt;script&gt;") > 25
+
+
+async def test_a_session_ends(memory: Engine, table_name: str) -> None:
+    """It is alive for as long as the configuration says, and expired from then on."""
+    clock = Clock(datetime.now(UTC) - timedelta(minutes=14))
+    async with made(memory, table_name, clock=clock) as db:
+        await talk(db, "alive")
+        clock.move(minutes=-2)
+        await talk(db, "expired")
+        async with inspecting(db) as page:
+            assert ">alive</span>" in await page.read("/user?id=alive")
+            assert ">expired</span>" in await page.read("/user?id=expired")
+
+
+async def test_what_cannot_be_read_is_shown_as_it_is(memory: Engine) -> None:
+    """Another serializer's elements, a broken history, and whoever is past the TTL: the page is there."""
+    with new_table(memory) as table:
+        entry = {"M": {"write": {"S": "w"}}}
+        table.put("json", user={"S": '{"data": {"name": "Ada"}}'}, recentTurns={"L": [entry]}, createdAt={"S": "noon"})
+        table.put("broken", user={"B": b"\xff"}, history={"M": {"items": {"N": "3"}}}, session={"L": []})
+        table.put("gone", user={"M": {"data": {"M": {}}}}, expiresAt={"N": "1"})
+        ttl = {"ttl": TimeToLive(timedelta(days=1)), "create_table_on_init": False}
+        async with table.adapter(table=ttl) as db, inspecting(db) as page:
+            read = unescape(await page.read("/user?id=json"))
+            assert "Ada" in read
+            assert "user is no map" in read
+            assert "/w==" in await page.read("/user?id=broken")
+            assert "past its TTL" in await page.read("/user?id=gone")
+
+
+async def test_large_values_are_bounded(memory: Engine, table_name: str) -> None:
+    """An item as large as it may be, and messages nested as deep as JSON goes, make a page that a browser can show."""
+    deep: Any = "bottom"
+    for _ in range(190):
+        deep = [deep]
+    async with made(memory, table_name) as db:
+        await talk(db, "wide", **{f"key {n}": [n] * 50 for n in range(700)})
+        await db.conversation("wide", "deep").append([deep, "x" * 200_000])
+        async with inspecting(db) as page:
+            wide = await page.read("/user?id=wide")
+            talked = await page.read("/conversation?user=wide&id=deep")
+
+    assert "more, not shown here" in wide
+    assert len(wide.split("<pre")[0]) < 1_000_000
+    assert "not shown here" in talked
+    assert "100,000 more characters" in talked
+
+
+# Who may come in
+
+
+async def test_the_token_is_exchanged_for_a_cookie(memory: Engine, table_name: str) -> None:
+    """HttpOnly, SameSite=Strict, and the address is clean from then on; without it there is nothing to be seen."""
+    stranger = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+    async with made(memory, table_name) as db, inspecting(db) as page, stranger:
+        async with stranger.get(page.url, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/")
+            cookie = answer.headers["Set-Cookie"].lower()
+            assert "httponly" in cookie
+            assert "samesite=strict" in cookie
+            assert urlsplit(page.url).query.removeprefix("token=").lower() not in cookie
+        for path in ("", "?token=", "?token=wrong", "?token=é", "user?id=ada", "conversation", "nothing", "docs"):
+            async with stranger.get(page.base + path) as answer:
+                assert answer.status == 401, path
+        async with stranger.post(page.base + "delete", data={"id": "ada"}) as answer:
+            assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:9999"}, 200),
+        ({"Host": "[::1]:9999"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "localhost.evil.example:80"}, 403),
+        ({"Host": "evil@127.0.0.1"}, 403),
+        ({"Host": "192.168.1.2"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://localhost:1"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200),
+    ],
+    ids=str,
+)
+async def test_host_and_origin(memory: Engine, table_name: str, headers: dict[str, str], expected: int) -> None:
+    """Another name for this address, or another site, gets nothing, with the cookie or with the token."""
+    async with made(memory, table_name) as db, inspecting(db) as page:
+        assert expected == await page.status("/", headers=headers)
+        token = urlsplit(page.url).query
+        assert (303 if expected == 200 else 403) == await page.status(f"/?{token}", headers=headers)
+
+
+async def test_its_own_origin_is_its_own(memory: Engine, table_name: str) -> None:
+    """Whatever port a tunnel gave it."""
+    async with made(memory, table_name) as db, inspecting(db) as page:
+        assert await page.status("/", headers={"Origin": page.base.rstrip("/")}) == 200
+        assert await page.status("/", headers={"Host": "localhost:1", "Origin": "http://localhost:1"}) == 200
+
+
+async def test_beyond_loopback_there_is_a_warning(memory: Engine, table_name: str) -> None:
+    """It is there on loopback only, unless told otherwise; then it says so, and names stay out."""
+    async with made(memory, table_name) as db:
+        async with inspecting(db) as page:
+            assert len(page.said) == 1
+            assert page.url.startswith("http://127.0.0.1:")
+        async with inspecting(db, host="0.0.0.0") as page:
+            assert "other machines" in page.said[0]
+            assert await page.status("/", headers={"Host": "192.168.1.2:80"}) == 200
+            assert await page.status("/", headers={"Host": "evil.example"}) == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback", "name"),
+    [
+        ("localhost", True, "localhost"),
+        ("127.0.0.7", True, "127.0.0.7"),
+        ("::1", True, "[::1]"),
+        ("::", False, "[::1]"),
+        ("0.0.0.0", False, "127.0.0.1"),
+        ("10.0.0.1", False, "10.0.0.1"),
+        ("example.com", False, "example.com"),
+    ],
+)
+def test_what_is_loopback(host: str, is_loopback: bool, name: str) -> None:
+    """An interface that others can reach is never taken for one that they can't."""
+    assert (is_loopback, name) == (Address(host).is_loopback, Address(host).name)
+
+
+async def test_a_port_that_is_taken_is_told(memory: Engine, table_name: str) -> None:
+    """In one line, which names it."""
+    async with made(memory, table_name) as db, inspecting(db) as page:
+        port = urlsplit(page.url).port
+        with pytest.raises(UsageError, match=rf"can't listen on 127.0.0.1, port {port}: "):
+            await serve(db, announce=str, port=port or 0)
+
+
+# What it never does
+
+
+async def test_looking_writes_nothing(moto: Engine, table_name: str) -> None:
+    """All pages together read, and do nothing else; replaced messages stay where they are as well."""
+    async with made(moto, table_name) as db:
+        await talk(db, "ada", name="Ada")
+        first = await db.conversation("ada", "support").append(["one", "two"])
+        await db.conversation("ada", "support").append(["three"], replacing=first.number)
+    async with FaultProxy(moto, no_fault) as proxy:
+        settings = {"client": proxy.client_settings, "table": {"create_table_on_init": False}}
+        async with made(moto, table_name, **settings) as db, inspecting(db) as page:
+            for path in ("/", "/user?id=ada", "/conversation?user=ada&id=support", "/user?id=nobody"):
+                await page.status(path)
+
+    assert set(proxy.seen) <= {"GetItem", "Query", "Scan", "DescribeTable", "DescribeTimeToLive"}
+
+
+async def test_nobody_is_deleted_unless_it_is_allowed(memory: Engine, table_name: str) -> None:
+    """Read-only is what it is by itself: there is no form, and no answer to one."""
+    async with made(memory, table_name) as db:
+        await talk(db, "ada")
+        async with inspecting(db) as page:
+            assert "/delete" not in await page.read("/user?id=ada")
+            assert await page.status("/delete", "POST", data={"id": "ada"}) == 403
+        assert await db.stored("ada") is not None
+
+
+async def test_delete_needs_the_forms_token(engine: Engine, table_name: str) -> None:
+    """By POST, with what the user's own page carries; then item and conversations are gone."""
+    async with made(engine, table_name) as db:
+        await talk(db, "ada")
+        await talk(db, "bob")
+        await db.conversation("ada", "support").append(["hello"])
+        async with inspecting(db, allow_delete=True) as page:
+            tokens = {
+                name: re.findall(r'name="token" value="(\w+)"', await page.read(f"/user?id={name}"))[0]
+                for name in ("ada", "bob")
+            }
+            good = {"id": "ada", "token": tokens["ada"]}
+            assert await page.status("/delete") == 405
+            for bad in ({"id": "ada"}, {"id": "ada", "token": "x"}, {"id": "ada", "token": tokens["bob"]}, {}):
+                assert await page.status("/delete", "POST", data=bad) == 403
+            foreign = {"Origin": "http://evil.example"}
+            assert await page.status("/delete", "POST", data=good, headers=foreign) == 403
+            assert await page.status("/delete", "POST", data={"id": "x" * 100_000}) == 413
+            assert await db.stored("ada") is not None
+
+            assert await page.status("/delete", "POST", data=good) == 303
+            assert await page.status("/user?id=ada") == 404
+        assert await db.export("ada") == {}
+        assert await db.stored("bob") is not None
+
+
+async def test_nobody_is_named_in_logs(
+    memory: Engine, table_name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the server nor a failure leaves a user's id anywhere; a fault of the page says its kind and place."""
+    caplog.set_level(logging.DEBUG)
+
+    async def broken(_user_id: str) -> None:
+        raise RuntimeError("about MaRk")
+
+    async with made(memory, table_name) as db:
+        await talk(db, "MaRk")
+        async with inspecting(db) as page:
+            await page.read("/user?id=MaRk")
+            await page.read("/user?id=MaRk2", 404)
+            db.stored = broken  # type: ignore[method-assign]
+            fault = await page.read("/user?id=MaRk", 500)
+
+    assert "RuntimeError" in fault
+    assert "MaRk" not in fault
+    told = capfd.readouterr()
+    # The event loop tells asyncio's own logger of selectors only.
+    assert "MaRk" not in caplog.text + told.out + told.err
