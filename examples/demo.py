@@ -107,7 +107,7 @@ def show_tables(recording: Path) -> None:
     created = [call["body"] for call in calls if call["headers"].get("X-Amz-Target", "").endswith(".CreateTable")]
     tables = Counter(json.loads(base64.b64decode(body))["TableName"] for body in created)
     print(f"\nCreateTable calls among the {len(calls)} requests that DynamoDB got: {dict(tables)}")
-    if tables != {"skill-users": 1, "pizza-users": 1, "chat-users": 1, "pizza-menu": 1}:
+    if tables != {"skill-users": 1, "pizza-users": 1, "chat-users": 1, "chat-conversations": 1, "pizza-menu": 1}:
         raise SystemExit("expected one for each table")
 
 

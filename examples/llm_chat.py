@@ -1,5 +1,5 @@
 """
-A chat with a language model that streams its replies and remembers the conversation, as far as it fits in 32 KB.
+A chat with a language model that streams its replies, keeps all that was ever said, and prompts with the newest part.
 
     python -m examples.llm_chat          (or: uvicorn examples.llm_chat:app)
 
@@ -9,16 +9,18 @@ Where DynamoDB is, the environment says: AWS_REGION and credentials as usual, or
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from dynadb_async import AsyncDynamoDb, DynamoDbConfig, StoredElements, StoredHistory, Turn
+from dynadb_async import AsyncDynamoDb, Conversations, DynamoDbConfig
 
-HISTORY = StoredHistory(size=1000, max_bytes=32_768, input=True)
-CONFIG = DynamoDbConfig("chat-users", stored_elements=StoredElements(history=HISTORY))
+CONFIG = DynamoDbConfig("chat-users", conversations=Conversations("chat-conversations"))
+PROMPT = 20  # messages; the log itself has no end
+TALK = "chat"  # one for each person; an app with several tabs names each
 
 
 @asynccontextmanager
@@ -36,7 +38,7 @@ class Message(BaseModel):
 
     user: str
     text: str
-    id: str | None = None  # with one, a message that is sent again after a crash is in the conversation once
+    id: str | None = None  # with one, a message that is sent again is in the conversation once, and so is its reply
 
 
 @app.post("/chat")
@@ -45,31 +47,38 @@ async def chat(message: Message) -> StreamingResponse:
     return StreamingResponse(reply(message), media_type="text/plain")
 
 
-async def reply(message: Message) -> AsyncIterator[str]:
+async def reply(message: Message) -> AsyncGenerator[str]:
     """
-    The turn is open for as long as the model speaks, and saved before the stream ends.
+    The turn is open for as long as the model speaks, and saved before the stream ends, with its messages or not at all.
 
     No `handle` here: it may run its handler again, and a model is slow, costs money and never says the same twice.
     """
     db: AsyncDynamoDb = app.state.db
     async with db.turn(message.user, turn_id=message.id) as turn:
-        if turn.is_duplicate:
-            yield turn.response or ""
+        talk = turn.conversation(TALK)
+        if turn.is_duplicate:  # answered before, to the end
+            yield said_to(message, (await talk.messages(limit=PROMPT)).messages)
             return
-        turn.input = message.text
-        await db.save(turn)  # a checkpoint: what the person wrote is kept, even if the model fails or they hang up
+        talk.add({"role": "user", "content": message.text, "of": message.id})
+        # A checkpoint: what the person wrote is kept, even if the model fails or they hang up. What an earlier delivery
+        # stored is not stored again.
+        await db.save(turn)
         said = ""
-        async for word in model(conversation(turn)):
+        async for word in model(prompt((await talk.messages(limit=PROMPT)).messages)):
             said += word
             yield word
-        turn.output = turn.response = said
+        talk.add({"role": "assistant", "content": said, "of": message.id})
 
 
-def conversation(turn: Turn) -> list[dict[str, str]]:
-    """All that is remembered, oldest first, as chat models take it."""
-    entries = [*reversed(turn.history.items), {"input": turn.input}]
-    roles = (("user", "input"), ("assistant", "output"))
-    return [{"role": role, "content": entry[name]} for entry in entries for role, name in roles if name in entry]
+def prompt(messages: list[Any]) -> list[dict[str, str]]:
+    """As chat models take them. Two tabs at once may have asked two questions before either was answered."""
+    return [{"role": message["role"], "content": message["content"]} for message in messages]
+
+
+def said_to(message: Message, messages: list[Any]) -> str:
+    """What was said in reply to *message* when it came first."""
+    replies = (old["content"] for old in reversed(messages) if (old["role"], old["of"]) == ("assistant", message.id))
+    return next(replies, "")
 
 
 async def model(messages: list[dict[str, str]]) -> AsyncIterator[str]:

@@ -126,9 +126,10 @@ class Webhooks:
         async with self.http.post(f"{self.messenger}/messenger", json=body):
             return self.outbox.sent[-1][1]
 
-    async def tell_chat(self, user: str, text: str) -> str:
+    async def tell_chat(self, user: str, text: str, *, message_id: str | None = None) -> str:
         """What the model says in return."""
-        async with self.http.post(f"{self.chat}/chat", json={"user": user + self.run, "text": text}) as answer:
+        message = {"user": user + self.run, "text": text, "id": message_id}
+        async with self.http.post(f"{self.chat}/chat", json=message) as answer:
             return (await answer.text()).strip()
 
 

@@ -15,7 +15,6 @@ import aiohttp
 import pytest
 
 from dynadb_async.testing import LocalServer
-from dynadb_async.values.size import attribute_size
 from examples import llm_chat
 from examples.local import Webhooks, environment, running_webhooks, settings_for
 from tests.engines import Engine
@@ -29,7 +28,10 @@ HELLO = "Hello! This is visit {}. Which pizza would you like?"
 @pytest.fixture
 async def webhooks(moto: Engine, table_name: str) -> AsyncIterator[Webhooks]:
     """The examples, all on one table that is theirs."""
-    settings = settings_for(LocalServer(moto.endpoint_url)) | {"DYNADB_TABLE__NAME": table_name}
+    settings = settings_for(LocalServer(moto.endpoint_url)) | {
+        "DYNADB_TABLE__NAME": table_name,
+        "DYNADB_CONVERSATIONS__TABLE__NAME": f"{table_name}-talks",
+    }
     with environment(settings):
         async with running_webhooks() as running:
             yield running
@@ -47,6 +49,12 @@ async def stored(client: Any, table_name: str, user: str) -> dict[str, Any]:
     answer = await client.get_item(TableName=table_name, Key={"userId": {"S": user}}, ConsistentRead=True)
     item: dict[str, Any] = answer["Item"]
     return item
+
+
+async def conversation(user: str) -> list[tuple[str, str]]:
+    """Who said what in the chat, as it is stored."""
+    page = await llm_chat.app.state.db.conversation(user, llm_chat.TALK).messages()
+    return [(message["role"], message["content"]) for message in page.messages]
 
 
 async def test_alexa_remembers(webhooks: Webhooks) -> None:
@@ -190,9 +198,7 @@ async def test_chat_gives_the_model_the_conversation(webhooks: Webhooks, monkeyp
     assert heard[1] == [("user", "message 1"), ("assistant", "reply 1"), ("user", "message 2")]
 
 
-async def test_chat_streams_and_saves_the_message_first(
-    webhooks: Webhooks, client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_chat_streams_and_saves_the_message_first(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the model still speaks, its first word is with the reader and the person's message is stored."""
     goes_on = asyncio.Event()
 
@@ -204,19 +210,34 @@ async def test_chat_streams_and_saves_the_message_first(
     monkeypatch.setattr(llm_chat, "model", model)
     async with webhooks.http.post(f"{webhooks.chat}/chat", json={"user": "cleo", "text": "Hi!"}) as answer:
         assert await answer.content.readany() == b"Well,"
-        before = await stored(client, table_name, "cleo")
+        before = await conversation("cleo")
         goes_on.set()
         assert await answer.content.read() == b" hello."
 
-    after = await stored(client, table_name, "cleo")
-    assert before["history"] == {"M": {"items": {"L": [{"M": {"input": {"S": "Hi!"}}}]}}}
-    both = {"input": {"S": "Hi!"}, "output": {"S": "Well, hello."}}
-    assert after["history"] == {"M": {"items": {"L": [{"M": both}]}}}
+    assert before == [("user", "Hi!")]
+    assert await conversation("cleo") == [("user", "Hi!"), ("assistant", "Well, hello.")]
 
 
-async def test_chat_keeps_the_message_when_the_model_fails(
-    webhooks: Webhooks, client: Any, table_name: str, monkeypatch: pytest.MonkeyPatch
+async def test_chat_delivered_twice_is_in_the_conversation_once(
+    webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The second delivery gets the first one's reply, however long it is, and the model is not asked again."""
+    long = "and " * 5000
+
+    async def model(_messages: list[dict[str, str]]) -> AsyncIterator[str]:
+        calls.append(1)
+        yield long
+
+    calls: list[int] = []
+    monkeypatch.setattr(llm_chat, "model", model)
+    said = [await webhooks.tell_chat("cleo", "Hi!", message_id="m-1") for _ in range(2)]
+
+    assert said == [long.strip()] * 2
+    assert calls == [1]
+    assert await conversation("cleo") == [("user", "Hi!"), ("assistant", long)]
+
+
+async def test_chat_keeps_the_message_when_the_model_fails(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader sees a broken stream, the message is kept without a reply, and the next turn works."""
 
     async def broken(_messages: list[dict[str, str]]) -> AsyncIterator[str]:
@@ -228,13 +249,12 @@ async def test_chat_keeps_the_message_when_the_model_fails(
         with pytest.raises(aiohttp.ClientPayloadError):
             await webhooks.tell_chat("cleo", "Hi!")
 
-    item = await stored(client, table_name, "cleo")
-    assert item["history"] == {"M": {"items": {"L": [{"M": {"input": {"S": "Hi!"}}}]}}}
+    assert await conversation("cleo") == [("user", "Hi!")]
     assert await webhooks.tell_chat("cleo", "Still there?") == "I remember 2 messages. You began with: Hi!"
 
 
-async def test_chat_survives_a_reader_who_hangs_up(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The turn of a reader who left does not stay open: the next one does not wait for it, and knows the message."""
+async def hang_up(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch, message: dict[str, str]) -> None:
+    """Send a message, and leave in the middle of the answer."""
     ended = asyncio.Event()
 
     async def endless(_messages: list[dict[str, str]]) -> AsyncIterator[str]:
@@ -247,25 +267,58 @@ async def test_chat_survives_a_reader_who_hangs_up(webhooks: Webhooks, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(llm_chat, "model", endless)
-        answer = await webhooks.http.post(f"{webhooks.chat}/chat", json={"user": "cleo", "text": "Hi!"})
+        answer = await webhooks.http.post(f"{webhooks.chat}/chat", json=message)
         assert (await answer.content.readany()).startswith(b"and ")
         answer.close()
         async with asyncio.timeout(5):
             await ended.wait()
 
+
+async def test_chat_survives_a_reader_who_hangs_up(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The turn of a reader who left does not stay open: the next one does not wait for it, and knows the message."""
+    await hang_up(webhooks, monkeypatch, {"user": "cleo", "text": "Hi!"})
+
     assert await webhooks.tell_chat("cleo", "Back again.") == "I remember 2 messages. You began with: Hi!"
 
 
-async def test_chat_history_stays_within_its_bytes(webhooks: Webhooks, client: Any, table_name: str) -> None:
-    """A conversation that grows forgets its oldest messages, and never what was said last."""
-    for n in range(12):
-        await webhooks.tell_chat("cleo", f"{n} " + "x" * 5000)
+async def test_chat_message_that_is_sent_again_after_a_hang_up_is_there_once(
+    webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model hears it once, and the conversation has it once, with one reply."""
+    await hang_up(webhooks, monkeypatch, {"user": "cleo", "text": "Hi!", "id": "m-1"})
 
-    history = (await stored(client, table_name, "cleo"))["history"]
-    kept = [entry["M"]["input"]["S"].split()[0] for entry in history["M"]["items"]["L"]]
-    assert attribute_size(history) <= 32_768
-    assert kept == [str(n) for n in range(11, 11 - len(kept), -1)]
-    assert 1 < len(kept) < 12
+    again = await webhooks.tell_chat("cleo", "Hi!", message_id="m-1")
+
+    assert again == "I remember 1 messages. You began with: Hi!"
+    assert await conversation("cleo") == [("user", "Hi!"), ("assistant", f"{again} ")]
+
+
+async def test_chat_in_two_tabs_at_once(webhooks: Webhooks) -> None:
+    """Both are answered, and both messages and replies are there once, each reply after its message."""
+    texts = [f"From tab {n}" for n in range(4)]
+
+    await asyncio.gather(*(webhooks.tell_chat("cleo", text, message_id=text) for text in texts))
+
+    messages = (await llm_chat.app.state.db.conversation("cleo", llm_chat.TALK).messages()).messages
+    assert sorted(message["content"] for message in messages if message["role"] == "user") == texts
+    for text in texts:
+        assert [message["role"] for message in messages if message["of"] == text] == ["user", "assistant"]
+
+
+async def test_chat_keeps_all_and_prompts_with_the_newest(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log has no end; what the model gets has."""
+    heard: list[int] = []
+
+    async def model(messages: list[dict[str, str]]) -> AsyncIterator[str]:
+        heard.append(len(messages))
+        yield "yes"
+
+    monkeypatch.setattr(llm_chat, "model", model)
+    for n in range(13):
+        await webhooks.tell_chat("cleo", f"message {n}")
+
+    assert len(await conversation("cleo")) == 26
+    assert heard == [*range(1, 20, 2), 20, 20, 20]
 
 
 def demo(**variables: str) -> "subprocess.CompletedProcess[str]":
