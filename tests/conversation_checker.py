@@ -5,9 +5,11 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 from attrs import asdict, define, frozen
 
@@ -125,6 +127,50 @@ def violations(history: History) -> list[str]:
         reads = [done["value"] for done in history.of("read")]
         found += ["a reader saw no prefix" for read in reads if read != history.messages[: len(read)]]
     return found + _turns(history)
+
+
+@frozen
+class Figures:
+    """
+    A trial in numbers.
+
+    Attributes:
+        what: What the processes did.
+        acknowledged: How many appends, turns or deletes.
+        stored: How many messages there were in the end.
+        longest: Seconds that the slowest of them took, its second deliveries included.
+        wrong: What was lost, doubled, out of order or apart from its turn.
+    """
+
+    what: str
+    acknowledged: int
+    stored: int
+    longest: float
+    wrong: int
+
+    @property
+    def is_as_promised(self) -> bool:
+        """Whether nothing was wrong."""
+        return not self.wrong
+
+    def cells(self) -> Sequence[object]:
+        """For the table."""
+        return self.what, self.acknowledged, self.stored, f"{self.longest:.1f} s", self.wrong
+
+
+MODES = {"appends": ("append",), "turns with two messages": ("turn",), "deletes during appends": ("append", "delete")}
+
+
+async def figures(engine: Engine) -> list[Figures]:
+    """Of appends, of turns with messages, and of deletes, with four processes each."""
+    found = []
+    for what, kinds in MODES.items():
+        mode = what.split(maxsplit=1)[0]
+        history = await run_trial(engine, f"figures-{mode}-{uuid4().hex}", Trial(mode=mode))
+        done = history.of(*kinds)
+        longest = max(entry["ended"] - entry["began"] for entry in done)
+        found.append(Figures(what, len(done), len(history.messages), longest, len(violations(history))))
+    return found
 
 
 def _doubled(messages: list[Any]) -> list[str]:

@@ -23,6 +23,7 @@ from attrs import define, field, frozen
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynaDbError, DynamoDbConfig, RequestError, TableConfig
 from tests import bad_day, engines
+from tests.conversation_checker import Figures, figures
 from tests.engines import Engine
 from tests.hot_user import SECONDS_OF_EACH, Race, races
 from tests.proxy import ITEM_OPERATIONS, Fault, FaultProxy, Plan, always, no_fault, sometimes
@@ -216,6 +217,7 @@ def page_of(
     stuck: int,
     hot: Sequence[Race],
     troubles: Sequence[bad_day.Row],
+    talks: Sequence[Figures],
 ) -> str:
     """The whole page."""
     passing = table_of(
@@ -272,6 +274,14 @@ for each request, three on DynamoDB Local. `handle()` waits for its turn for {OP
 {OPERATION_TIMEOUT / (2 * SECONDS):.0f} loads and saves there; in several processes for {SECONDS_OF_EACH} s.
 
 {at_once}
+
+## Conversations
+
+One conversation, and four processes with 60 steps each; a tenth of the requests is lost, of another tenth the answer.
+*Wrong*: lost, doubled, out of the order in which it was acknowledged, seen in another order by a reader, or stored
+without its turn.
+
+{table_of(("at the same time", "acknowledged", "messages in the end", "longest", "wrong"), [t.cells() for t in talks])}
 """
 
 
@@ -298,8 +308,10 @@ async def measure(engine: Engine) -> bool:
     hot = await hot_users(engine)
     sys.stderr.write("a bad day …\n")
     troubles = await bad_day.rows()
-    PAGE.write_text(page_of(outcomes, permanent, leaks, stuck, hot, troubles))
-    are_as_promised = all(measured.is_as_promised for measured in (*outcomes, *hot, *troubles))
+    sys.stderr.write("conversations …\n")
+    talks = await figures(engine)
+    PAGE.write_text(page_of(outcomes, permanent, leaks, stuck, hot, troubles, talks))
+    are_as_promised = all(measured.is_as_promised for measured in (*outcomes, *hot, *troubles, *talks))
     return is_in_time and are_as_promised and not leaks and not stuck
 
 

@@ -17,6 +17,8 @@ from dynadb_async.errors import OutcomeUnknownError, VersionConflictError
 from dynadb_async.item.layout import Item
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.15
+# Refusals, before other processes are left some time.
+IN_A_ROW = 4
 
 
 @frozen(kw_only=True)
@@ -145,12 +147,13 @@ class Appender:
         Raises:
             VersionConflictError: There is none any more.
         """
-        if refusals or current is None:
-            # Another process is at it: what came with the refusal is old after the pause.
-            if refusals:
-                await self.pause(refusals)
-            return self._checked(before, await self.calls.head(names, until=until, is_consistent=True))
-        return Head.of(current)
+        # What came with the refusal is as fresh as can be: who waits, or reads, comes too late where others go on.
+        is_patient = refusals % IN_A_ROW == IN_A_ROW - 1
+        if current is not None and not is_patient:
+            return Head.of(current)
+        if is_patient:
+            await self.pause(refusals // IN_A_ROW)
+        return self._checked(before, await self.calls.head(names, until=until, is_consistent=True))
 
     async def pause(self, refusals: int) -> None:
         """Another process is at the same conversation: let it."""
