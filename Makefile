@@ -29,10 +29,13 @@ TRY_ENGINES = test "$$DYNADB_TEST_ENGINES" = moto || $(MAKE) -s engines || echo 
 # which share what their module set up; who is through takes over from who is not.
 WORKERS ?= 4
 PYTEST = -m pytest $(if $(findstring no:xdist,$(ARGS)),,-n $(WORKERS) --dist worksteal)
+# What failed beside others is asked once more, alone: on a busy machine a time limit may be the neighbours' fault.
+ALONE = -m pytest -n 0 --last-failed --last-failed-no-failures none
 # What an event loop can make a difference to.
 ON_A_LOOP = $(addprefix tests/test_,contract.py transport.py wire.py faults.py lifecycle.py queue.py \
 	bad_connections.py hostile_answers.py)
 LOOP_ARGS = $(or $(ARGS),$(ON_A_LOOP))
+DEBUG_ARGS = $(or $(ARGS),tests/test_contract.py tests/test_lifecycle.py)
 # A Python that is asked for by name: the one on PATH, else pyenv's.
 NAMED_PYTHON = $(shell for path in $(PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PYTHON:python%=%).*/bin/python; do \
 	$$path -c 'import ensurepip, venv' 2>/dev/null && { echo $$path; break; }; done)
@@ -53,21 +56,22 @@ demo: $(READY) ## Start a local DynamoDB and two webhooks, and watch users talk 
 test: $(READY) ## Run the tests with coverage; ARGS="tests/test_x.py -k name" runs some, without the floor
 	@$(TRY_ENGINES)
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run $(PYTEST) $(ARGS)
+	@$(PY) -m coverage run $(PYTEST) $(ARGS) || $(PY) -m coverage run $(ALONE) $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report $(if $(ARGS),--fail-under=0)
 
 test-uvloop: $(READY) ## Run the tests of what an event loop can make a difference to on uvloop
 	@$(TRY_ENGINES)
-	@DYNADB_TEST_LOOP=uvloop $(PY) $(PYTEST) $(LOOP_ARGS)
+	@DYNADB_TEST_LOOP=uvloop $(PY) $(PYTEST) $(LOOP_ARGS) || DYNADB_TEST_LOOP=uvloop $(PY) $(ALONE) $(LOOP_ARGS)
 
 test-debug: $(READY) ## Run the contract and lifecycle tests in Python's development mode, with asyncio watching itself
 	@$(TRY_ENGINES)
-	@PYTHONDEVMODE=1 PYTHONASYNCIODEBUG=1 $(PY) -X dev $(PYTEST) $(or $(ARGS),tests/test_contract.py tests/test_lifecycle.py)
+	@PYTHONDEVMODE=1 PYTHONASYNCIODEBUG=1 $(PY) -X dev $(PYTEST) $(DEBUG_ARGS) || \
+	PYTHONDEVMODE=1 PYTHONASYNCIODEBUG=1 $(PY) -X dev $(ALONE) $(DEBUG_ARGS)
 
 test-long: $(READY) ## Run the long histories and what Hypothesis thinks of; DYNADB_TEST_SIZE=large for much of it
 	@$(TRY_ENGINES)
-	@$(PY) $(PYTEST) -m long $(ARGS)
+	@$(PY) $(PYTEST) -m long $(ARGS) || $(PY) $(ALONE) -m long $(ARGS)
 
 has-python:
 	@test -n "$(NAMED_PYTHON)"
@@ -76,7 +80,7 @@ test-python: ## Run the tests on another Python: make test-python PYTHON=python3
 	@test -n "$(NAMED_PYTHON)" || { echo "$(PYTHON) is missing, on PATH and in pyenv: install it, with its venv module."; exit 1; }
 	@$(MAKE) -s VENV=.venv-$(notdir $(PYTHON)) PYTHON=$(NAMED_PYTHON) .venv-$(notdir $(PYTHON))/ready
 	@$(TRY_ENGINES)
-	@.venv-$(notdir $(PYTHON))/bin/python $(PYTEST) $(ARGS)
+	@.venv-$(notdir $(PYTHON))/bin/python $(PYTEST) $(ARGS) || .venv-$(notdir $(PYTHON))/bin/python $(ALONE) $(ARGS)
 
 lint: $(READY) ## Check style and formatting
 	@$(PY) -m ruff check .

@@ -371,7 +371,7 @@ def raises(data: dict[str, Any]) -> None:
         (
             UserData(Profile2, version=2, upgrade={1: raises}),
             {},
-            "the upgrade from version 1 failed: it raised KeyEses",
+            "the upgrade from version 1 failed: it raised KeyError in raises",
         ),
         (
             UserData(Profile2, version=2, upgrade={1: lambda data: [data]}),  # type: ignore[arg-type]

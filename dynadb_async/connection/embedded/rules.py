@@ -129,6 +129,8 @@ def check_key(table: Table, key: Item) -> None:
         AttemptFailedError: Not so.
     """
     check_values(key)
+    if {"NULL": True} in key.values():
+        raise refused(INVALID, "One or more parameter values were invalid: a key attribute may not be NULL")
     if {name: tag for name, value in key.items() for tag in value} != table.key:
         raise refused(INVALID, "The provided key element does not match the schema")
     for limit, value in zip(LARGEST_KEYS, (key[name] for name in table.key), strict=False):
