@@ -102,5 +102,6 @@ def test_a_pool_of_processes_tells_its_errors() -> None:
 
 def test_what_an_error_says_is_what_it_holds() -> None:
     """The samples above are no empty ones."""
-    assert str(sample(RequestError)) == "some text: some text; AWS says: some text (code some text, request id some text)"
+    said = "some text: some text; AWS says: some text (code some text, request id some text)"
+    assert said == str(sample(RequestError))
     assert str(sample(SerializationError)) == "some text - at user.data[3].‹member›"
