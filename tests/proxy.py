@@ -211,7 +211,8 @@ class FaultProxy:
 
     async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Do as planned; whether the connection goes on."""
-        self.last, fault = request, self.plan(request.operation)
+        self.last = request
+        fault = self.plan(request.operation)
         self.seen[request.operation] += 1
         if fault is None or fault.is_applied:
             answer = _tampered(fault, await self._forwarded(request))

@@ -340,7 +340,7 @@ def test_a_pipe_that_is_closed_is_no_traceback(file: Engine) -> None:
         assert "Exception" not in said.stderr
 
 
-COUNT = of_size(1_000, large=100_000)
+COUNT = of_size(5_000, large=100_000)
 
 
 @pytest.mark.parametrize("engine_name", ["dynamodb-local"])
@@ -362,6 +362,18 @@ def test_killed_and_resumed(request: pytest.FixtureRequest, tmp_path: Path, engi
         run_killed(other, "import", str(file))
         assert items_of(table) == items_of(other)
         assert killed
+        assert peak_of(table, "export", str(tmp_path / "again")) < peak_of(table, "user", "list", "--limit", "1") + 40
+
+
+def peak_of(table: Table, *arguments: str) -> int:
+    """The most memory that the command took, in MB: it does not grow with the users."""
+    command = [sys.executable, "-m", "dynadb_async.cli", *arguments]
+    environment = plain_environment(**environment_of(table))
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert 0 == process.returncode
+    return usage.ru_maxrss // 1024
 
 
 def run_killed(table: Table, *arguments: str) -> int:

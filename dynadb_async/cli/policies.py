@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 Operations = tuple[str, ...]
 
 TURNS = ("GetItem", "UpdateItem", "DeleteItem")
-TALKS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+TALKS = ("BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 CREATES = ("CreateTable", "DescribeTable")
 LIVES = ("DescribeTimeToLive", "UpdateTimeToLive")
 # For all that this command does, but what the other roles are for.
 OPERATES = ("DeleteItem", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "GetItem", "PutItem", "Scan")
-OPERATES_TALKS = ("BatchWriteItem", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "GetItem", "Query", "Scan")
+OPERATES_TALKS = ("BatchWriteItem", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "Query", "Scan")
 
 
 def show(settings: Settings, *, runtime: bool, setup: bool, operate: bool) -> None:
