@@ -5,7 +5,7 @@ import json
 import threading
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,17 @@ class World:
         return AlexaVerifier(**settings | options)
 
     def call(
-        self, *, at: str | None = None, kind: str = "LaunchRequest", url: str = URL, hashed: HashAlgorithm | None = None
+        self,
+        *,
+        at: str | None = None,
+        kind: str = "LaunchRequest",
+        url: str = URL,
+        hashed: HashAlgorithm | None = None,
+        **members: Any,
     ) -> tuple[dict[str, str], bytes]:
         """Headers and body of one call, signed."""
         time = NOW.strftime("%Y-%m-%dT%H:%M:%SZ") if at is None else at
-        body = json.dumps({"request": {"type": kind, "timestamp": time}}).encode()
+        body = json.dumps({"request": {"type": kind, "timestamp": time}} | members).encode()
         signature = b64encode(self.key.sign(body, PKCS1v15(), hashed or SHA256())).decode()
         return {"SignatureCertChainUrl": url, "Signature-256": signature, "Signature": "b2xk"}, body
 
@@ -183,12 +189,45 @@ async def test_a_time_that_is_none_is_refused(world: World, time: str) -> None:
         await checked(world.verifier(), headers, body)
 
 
+MINE, OTHER = {"application": {"applicationId": "mine"}}, {"application": {"applicationId": "other"}}
+
+
+@pytest.mark.parametrize(
+    ("members", "passes"),
+    [
+        ({"context": {"System": MINE}, "session": MINE}, True),
+        ({"session": MINE}, True),
+        ({"context": {"System": OTHER}, "session": MINE}, False),
+        ({"session": OTHER}, False),
+        ({}, False),
+        ({"context": {"System": [1]}, "session": MINE}, False),
+    ],
+)
+async def test_a_call_for_another_skill_is_refused(world: World, members: dict[str, Any], passes: bool) -> None:
+    """Alexa signs the calls of everybody's skills, and anybody may name this app's address for one's own."""
+    headers, body = world.call(**members)
+    await checked(world.verifier(), headers, body)
+
+    if passes:
+        await checked(world.verifier(skill_id="mine"), headers, body)
+    else:
+        with pytest.raises(SignatureError, match="another skill"):
+            await checked(world.verifier(skill_id="mine"), headers, body)
+
+
+async def test_a_clock_of_another_zone_is_as_good(world: World) -> None:
+    """What counts is the moment."""
+    world.now = world.now.astimezone(timezone(timedelta(hours=-11)))
+
+    await checked(world.verifier(), *world.call())
+
+
 async def test_a_signed_body_that_is_no_json_is_refused(world: World) -> None:
     """There is no time in it."""
-    signature = b64encode(world.key.sign(b"[]", PKCS1v15(), SHA256())).decode()
-
-    with pytest.raises(SignatureError, match=r"request\.timestamp"):
-        await checked(world.verifier(), {"SignatureCertChainUrl": URL, "Signature-256": signature}, b"[]")
+    for body in (b"[]", b"4711", b"no JSON", b'{"request": [1]}', b"[" * 4000):
+        signature = b64encode(world.key.sign(body, PKCS1v15(), SHA256())).decode()
+        with pytest.raises(SignatureError, match=r"request\.timestamp|JSON in the body"):
+            await checked(world.verifier(), {"SignatureCertChainUrl": URL, "Signature-256": signature}, body)
 
 
 GOOD_URLS = [

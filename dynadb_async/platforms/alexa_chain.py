@@ -5,7 +5,7 @@ import posixpath
 import re
 import socket
 import ssl
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -154,7 +154,8 @@ def signer(pem: bytes, roots: Roots, at: datetime) -> Signer:
         leaf, *between = x509.load_pem_x509_certificates(pem)
         if len(between) >= MOST_CERTIFICATES:
             raise SignatureError("the chain has more certificates than any")
-        chain = PolicyBuilder().store(roots).time(at).build_server_verifier(x509.DNSName(SIGNER)).verify(leaf, between)
+        policy = PolicyBuilder().store(roots).time(at.astimezone(UTC))
+        chain = policy.build_server_verifier(x509.DNSName(SIGNER)).verify(leaf, between)
         key = leaf.public_key()
     except (ValueError, VerificationError) as error:
         raise SignatureError(f"the chain is not one of {SIGNER}, valid and from a known authority") from error

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import orjson
 from attrs import Factory, define, field, frozen
@@ -24,7 +25,7 @@ from dynadb_async.platforms.alexa_chain import (
     roots_of,
     signer,
 )
-from dynadb_async.platforms.request import optional_text
+from dynadb_async.platforms.request import member, optional_text
 from dynadb_async.platforms.verifier import Clock, Headers, SignatureError, now_in_utc, one_header
 
 SKILL_EVENT = "AlexaSkillEvent."
@@ -41,7 +42,7 @@ class _Kept:
     since: datetime
 
 
-@define(eq=False, kw_only=True)
+@define(eq=False)
 class AlexaVerifier:
     """
     Alexa's signature over the body, the certificates it is made with, and the call's time.
@@ -50,6 +51,8 @@ class AlexaVerifier:
     waits for nobody.
 
     Attributes:
+        skill_id: The skill that a call must be for, as `amzn1.ask.skill.…`: Alexa signs those of everybody's skills. If
+            None, the app has to look at `applicationId` itself.
         fetch: Returns the PEM of a checked URL, in a thread; an OSError if it can't.
         roots: The authorities in PEM that Alexa's certificate may come from; certifi's by default.
         window: How old a call may be. A skill event may be an hour old, as Amazon has it.
@@ -58,12 +61,13 @@ class AlexaVerifier:
         clock: The time.
     """
 
-    fetch: Callable[[str], bytes] = field(factory=ChainOverHttps, repr=False)
-    roots: Path = field(factory=known_authorities)
-    window: timedelta = timedelta(seconds=150)
-    keep: timedelta = timedelta(hours=1)
-    patience: float = 5
-    clock: Clock = field(default=now_in_utc, repr=False)
+    skill_id: str | None = None
+    fetch: Callable[[str], bytes] = field(factory=ChainOverHttps, kw_only=True, repr=False)
+    roots: Path = field(factory=known_authorities, kw_only=True)
+    window: timedelta = field(default=timedelta(seconds=150), kw_only=True)
+    keep: timedelta = field(default=timedelta(hours=1), kw_only=True)
+    patience: float = field(default=5, kw_only=True)
+    clock: Clock = field(default=now_in_utc, kw_only=True, repr=False)
     _kept: dict[str, _Kept] = field(factory=dict, init=False, repr=False)
     _sought: dict[str, Future[Signer]] = field(factory=dict, init=False, repr=False)
     _believed: Roots | None = field(default=None, init=False, repr=False)
@@ -78,15 +82,17 @@ class AlexaVerifier:
         Return if Alexa sent it.
 
         Raises:
-            SignatureError: It is not signed, signed by somebody else, changed, or too old; or its chain could not be
-                fetched.
+            SignatureError: It is not signed, signed by somebody else, changed, too old, or for another skill; or its
+                chain could not be fetched.
         """
         place = chain_url(one_header(headers, "SignatureCertChainUrl"))
         signature = _from_base64(one_header(headers, "Signature-256"))
         signed_by = await self._signer(place)
         if not signed_by.has_signed(body, signature):
             raise SignatureError("Signature-256 is not that of this body under the certificate's key")
-        self._check_time(body)
+        call = _from_json(body)
+        self._check_skill(call)
+        self._check_time(call)
 
     async def _signer(self, place: str) -> Signer:
         now = self.clock()
@@ -132,12 +138,16 @@ class AlexaVerifier:
             self._believed = roots_of(self.roots.read_bytes())
         return self._believed
 
-    def _check_time(self, body: bytes) -> None:
+    def _check_skill(self, call: Any) -> None:
+        path = ("session",) if member(call, "context", "System") is None else ("context", "System")
+        if self.skill_id is not None and member(call, *path, "application", "applicationId") != self.skill_id:
+            raise SignatureError("the call is for another skill")
+
+    def _check_time(self, call: Any) -> None:
         try:
-            call = orjson.loads(body)
             age = self.clock() - datetime.fromisoformat(optional_text(call, "request", "timestamp") or "")
         except (ValueError, TypeError):
-            # No JSON, no time, or one without its zone.
+            # No time, or one without its zone.
             raise SignatureError("expected a time with its zone - at request.timestamp") from None
         is_event = (optional_text(call, "request", "type") or "").startswith(SKILL_EVENT)
         if not -self.window <= age <= (SKILL_EVENT_WINDOW if is_event else self.window):
@@ -149,3 +159,10 @@ def _from_base64(text: str) -> bytes:
         return b64decode(text, validate=True)
     except ValueError:
         raise SignatureError("expected base64 in Signature-256") from None
+
+
+def _from_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        raise SignatureError("expected JSON in the body") from None

@@ -4,11 +4,11 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 from dynadb_async import ConfigError, DynaDbError
 
-Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
+Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
 """A server's headers: its own mapping, or pairs in texts or bytes. Upper and lower case do not matter."""
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -54,7 +54,8 @@ def one_header(headers: Headers, name: str) -> str:
     Raises:
         SignatureError: There is none, or more than one.
     """
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    told = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = cast("Iterable[tuple[str | bytes, str | bytes]]", told)
     values = [_text(value) for key, value in pairs if _text(key).lower() == name.lower()]
     if len(values) != 1:
         raise SignatureError(f"expected one header {name}, got {len(values) or 'none'}")
