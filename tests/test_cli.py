@@ -34,6 +34,7 @@ COMMANDS = [
     ["doctor"],
     ["export"],
     ["import"],
+    ["inspect"],
 ]
 ONE_KB = "x" * 1000
 

@@ -2,7 +2,11 @@
 
 import asyncio
 import logging
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+import httpx2
 import pytest
 from attrs import frozen
 
@@ -400,3 +405,64 @@ async def test_nobody_is_named_in_logs(
     told = capfd.readouterr()
     # The event loop tells asyncio's own logger of selectors only.
     assert "MaRk" not in caplog.text + told.out + told.err
+
+
+# The command
+
+
+def started(engine: Engine, name: str, *options: str) -> "subprocess.Popen[str]":
+    """`dynadb inspect` as a process."""
+    variables = {f"DYNADB_CLIENT__{key.upper()}": value for key, value in engine.client_settings.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dynadb_async.cli", "inspect", "--table", name, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | variables,
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("--host", "0.0.0.0", "--allow-delete")], ids=["plain", "open"])
+def test_the_command_prints_an_address_and_ends_by_ctrl_c(moto: Engine, options: tuple[str, ...]) -> None:
+    """The address is all of its output, a warning goes beside it; Ctrl-C is a good end, and nothing else is said."""
+    with new_table(moto) as table, started(moto, table.name, *options) as process:
+        table.put("MaRk", user={"M": {"data": {"M": {}}}})
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        with httpx2.Client(follow_redirects=True) as http:
+            assert "MaRk" in http.get(url).text
+            page = http.get(url.split("?")[0] + "user?id=MaRk").text
+        assert ("Delete this user" in page) == bool(options)
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=30)
+
+    assert (process.returncode, out) == (0, "")
+    assert ("warning: other machines" in told) == bool(options)
+    assert "MaRk" not in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "told"),
+    [((), 1, "error: "), (("--host", "256.1.1.1"), 2, "256.1.1.1"), (("--port", "70000"), 2, "65535")],
+    ids=["no table", "no host", "no port"],
+)
+def test_what_is_wrong_is_one_line(
+    moto: Engine, table_name: str, options: tuple[str, ...], status: int, told: str
+) -> None:
+    """No table, no such interface: told before there is an address; no table is made by looking."""
+    with started(moto, table_name, *options) as process:
+        out, said = process.communicate(timeout=60)
+
+    assert (status, "") == (process.returncode, out)
+    assert told in said
+    assert "Traceback" not in said
+
+
+def test_without_its_libraries_the_error_names_the_extra() -> None:
+    """Whoever lacks one of them is told what to install."""
+    program = "import sys; sys.modules['jinja2'] = None; import dynadb_async.inspect"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert ended.stderr.splitlines()[-1] == "ImportError: jinja2 is missing: pip install 'dynadb-async[inspect]'"

@@ -165,3 +165,17 @@ def import_all(
     from dynadb_async.cli import importing
 
     importing.import_file(ctx.obj, file, overwrite=overwrite, dry_run=dry_run, max_capacity=max_capacity)
+
+
+@app.command(epilog="Example: dynadb inspect --table assistant-users")
+def inspect(
+    ctx: typer.Context,
+    *,
+    host: Annotated[str, typer.Option(help="The interface to listen on.", metavar="HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 0,
+    allow_delete: Annotated[bool, typer.Option("--allow-delete", help="Users may be deleted.")] = False,
+) -> None:
+    """Look at users in the browser: read-only, and on this machine only, unless told otherwise."""
+    from dynadb_async.cli import inspecting
+
+    inspecting.inspect(ctx.obj, host=host, port=port, allow_delete=allow_delete)

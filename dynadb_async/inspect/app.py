@@ -122,7 +122,7 @@ async def _form(request: Request) -> dict[str, str]:
 async def _static(name: str) -> Response:
     if name not in STATIC:
         raise HTTPException(404)
-    return Response((files(__package__) / "static" / name).read_bytes(), media_type=STATIC[name])
+    return Response((files("dynadb_async.inspect") / "static" / name).read_bytes(), media_type=STATIC[name])
 
 
 async def _on_error(_request: Request, error: Any) -> Response:

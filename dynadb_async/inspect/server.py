@@ -43,10 +43,10 @@ async def serve(
         UsageError: It can't listen there.
         DynaDbError: The table can't be read.
     """
-    await db.ping()
     door, address = Door(), Address(host)
     app = make_app(db, door=door, address=address, allow_delete=allow_delete)
     with _listening(host, port) as listener:
+        await db.ping()
         if not address.is_loopback:
             (warn or announce)(WARNING)
         announce(f"http://{address.name}:{listener.getsockname()[1]}/?token={door.token}")
