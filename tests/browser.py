@@ -6,8 +6,9 @@ import shutil
 import signal
 import subprocess
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ class Page:
     complaints: list[str] = field(factory=list, init=False)
     _socket: aiohttp.ClientWebSocketResponse
     _session: str = field(default="", init=False)
+    _numbers: Iterator[int] = field(factory=count, init=False)
     _waiting: dict[int, asyncio.Future[Any]] = field(factory=dict, init=False)
     _loaded: asyncio.Event = field(factory=asyncio.Event, init=False)
 
@@ -89,7 +91,7 @@ class Page:
 
     async def tell(self, method: str, **parameters: Any) -> Any:
         """Call a method of the protocol; its result."""
-        number = len(self.requests) * 1000 + id(parameters) % 10**9
+        number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         session = {"sessionId": self._session} if self._session else {}
         await self._socket.send_json({"id": number, "method": method, "params": parameters, **session})
@@ -126,6 +128,12 @@ class Page:
             await self.tell("Input.dispatchKeyEvent", type=kind, key=key, **more)
         if leads_on:
             await asyncio.wait_for(self._loaded.wait(), PATIENCE)
+
+    async def submit(self, form: str) -> None:
+        """Send a form as a script does, and wait for the answer."""
+        self._loaded.clear()
+        await self.run(f"document.querySelector({form!r}).submit()")
+        await asyncio.wait_for(self._loaded.wait(), PATIENCE)
 
     async def type(self, text: str) -> None:
         """Write into what has the focus."""

@@ -1,14 +1,11 @@
 """The page to look at users with, as an HTTP client sees it: who may come in, what it shows, what it never does."""
 
-import asyncio
 import logging
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
@@ -17,79 +14,14 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 import httpx2
 import pytest
-from attrs import frozen
 
-from dynadb_async import AsyncDynamoDb, Conversations, StoredElements, StoredHistory, TimeToLive, UsageError
+from dynadb_async import TimeToLive, UsageError
 from dynadb_async.inspect import serve
-from dynadb_async.inspect.guard import HEADERS
 from dynadb_async.inspect.origin import Address
 from tests.engines import Engine
+from tests.inspected import SCRIPT, inspecting, made, store_scripts, talk
 from tests.proxy import FaultProxy, no_fault
-from tests.tables import Clock, Table, new_table
-
-SCRIPT = "<script>window.harm = 1</script>"
-STORED = StoredElements(session=True, history=StoredHistory(input=True))
-
-
-@frozen
-class Inspected:
-    """
-    A page that is being served.
-
-    Attributes:
-        url: What was printed.
-        http: A client that came with the token.
-        said: What was printed, and the warnings.
-    """
-
-    url: str
-    http: aiohttp.ClientSession
-    said: list[str]
-
-    @property
-    def base(self) -> str:
-        """The address without the token."""
-        return self.url.split("?")[0]
-
-    async def read(self, path: str, status: int = 200) -> str:
-        """The text of a page."""
-        async with self.http.get(self.base + path.removeprefix("/")) as answer:
-            assert status == answer.status
-            return await answer.text()
-
-    async def status(self, path: str = "/", method: str = "GET", **options: Any) -> int:
-        """What is answered to a request."""
-        async with self.http.request(
-            method, self.base + path.removeprefix("/"), allow_redirects=False, **options
-        ) as answer:
-            for name, value in HEADERS.items():
-                assert value == answer.headers[name]
-            return answer.status
-
-
-@asynccontextmanager
-async def inspecting(db: AsyncDynamoDb[Any], **options: Any) -> AsyncIterator[Inspected]:
-    """Serve the page for as long as the block."""
-    said: list[str] = []
-    serving = asyncio.create_task(serve(db, announce=said.append, **options))
-    while not (said and said[-1].startswith("http")):
-        assert not serving.done(), serving.result()
-        await asyncio.sleep(0.01)
-    try:
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            async with http.get(said[-1]) as answer:
-                assert answer.status == 200
-            yield Inspected(said[-1], http, said)
-    finally:
-        serving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await serving
-
-
-def made(engine: Engine, name: str, **options: Any) -> AsyncDynamoDb[Any]:
-    """An adapter with everything that is to be seen."""
-    settings: dict[str, Any] = {"stored_elements": STORED, "conversations": Conversations(f"{name}-log"), **options}
-    return Table(engine, name, None).adapter(**settings)
+from tests.tables import Clock, new_table
 
 
 @pytest.fixture(params=["moto", "dynamodb-local", "memory", "file"])
@@ -97,17 +29,6 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn that has conversations."""
     running: Engine = request.getfixturevalue(request.param.replace("-", "_"))
     return running
-
-
-async def talk(db: AsyncDynamoDb[Any], user_id: str, **data: Any) -> None:
-    """A turn that leaves something in every place."""
-    async with db.turn(user_id, turn_id=f"turn of {user_id}"[:200]) as turn:
-        turn.user.data.update(data)
-        turn.session.data["step"] = "third"
-        turn.session.state = "asking"
-        turn.input = {"type": "TEXT", "text": "What is the time?"}
-        turn.output = [{"message": "It is noon."}]
-        turn.response = {"say": "It is noon."}
 
 
 # What it shows
@@ -168,15 +89,7 @@ async def test_users_are_paged_and_found(engine: Engine, table_name: str) -> Non
 async def test_every_value_is_escaped(memory: Engine, table_name: str) -> None:
     """A script is text, wherever it is stored: in ids, names, values, the session, the history, the messages."""
     async with made(memory, table_name) as db:
-        async with db.turn(SCRIPT, turn_id=SCRIPT) as turn:
-            turn.user.data[SCRIPT] = {SCRIPT: [SCRIPT, {SCRIPT}]}
-            turn.session.id = SCRIPT
-            turn.session.data[SCRIPT] = turn.session.state = SCRIPT
-            turn.input = turn.output = turn.nlu = {SCRIPT: SCRIPT, "text": SCRIPT}
-            turn.response = {SCRIPT: SCRIPT}
-        messages = [SCRIPT, {"role": SCRIPT, "content": SCRIPT}, {SCRIPT: [SCRIPT]}]
-        await db.conversation(SCRIPT, SCRIPT).append(messages, state={SCRIPT: SCRIPT})
-        Table(memory, table_name, memory.raw()).add(SCRIPT, **{SCRIPT: {"S": SCRIPT}, "session2": {"S": SCRIPT}})
+        await store_scripts(db, memory)
         async with inspecting(db, allow_delete=True) as page:
             name = quote(SCRIPT)
             paths = ["/", f"/user?id={name}", f"/conversation?user={name}&id={name}"]
