@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-from dynadb_async import DynamoDbConfig, moto_server
+from dynadb_async import ClientConfig, DynamoDbConfig, moto_server
 from dynadb_async.connection.embedded.faults import Fault, Faults, faults_of
 
 __all__ = ["Fault", "Faults", "LocalServer", "local_server", "sick"]
@@ -39,6 +39,17 @@ class LocalServer:
             "aws_access_key_id": "local",
             "aws_secret_access_key": "local",
         }
+
+    @property
+    def client_config(self) -> ClientConfig:
+        """
+        The same as our settings, with more patience than DynamoDB itself needs.
+
+        moto answers one request at a time, each in some milliseconds of a core. Fifty users at once wait for one
+        another longer than the default `read_timeout` of 0.5 s on a busy machine; each attempt that is given up then is
+        one more for the server to answer, until no retry is allowed any more and everybody is refused.
+        """
+        return ClientConfig(**self.client, read_timeout=10, operation_timeout=30)
 
 
 @contextmanager

@@ -110,6 +110,7 @@ def test_lambda(monkeypatch):
     RUNNER.close()
 """,
     "platforms.md": """
+import pytest
 import hashlib, hmac, json, time
 from urllib.parse import urlencode
 
@@ -137,6 +138,7 @@ def test_fastapi():
         assert client.post("/alexa", json={}).status_code == 401
 
 
+@pytest.mark.asyncio
 async def test_aiohttp():
     from aiohttp.test_utils import TestClient, TestServer
 

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import signal
 import socket
@@ -9,7 +10,7 @@ import urllib.request
 import aioboto3
 import pytest
 
-from dynadb_async import testing
+from dynadb_async import AsyncDynamoDb, DynamoDbConfig, Turn, testing
 from dynadb_async.testing import local_server
 
 OWNER_THAT_DIES = """
@@ -85,6 +86,19 @@ async def test_its_settings_are_all_that_a_client_needs() -> None:
     with local_server() as server:
         async with aioboto3.Session().client("dynamodb", **server.client) as client:
             assert (await client.list_tables())["TableNames"] == []
+
+
+async def test_fifty_users_at_once_are_all_answered() -> None:
+    """With the settings that it gives, who come first on a busy machine wait for one another, and none in vain."""
+
+    async def visit(turn: Turn) -> int:
+        visits: int = turn.user.data.get("visits", 0) + 1
+        turn.user.data["visits"] = visits
+        return visits
+
+    with local_server() as server:
+        async with AsyncDynamoDb(DynamoDbConfig("users", client=server.client_config)) as db:
+            assert await asyncio.gather(*(db.handle(f"user-{n}", visit) for n in range(50))) == [1] * 50
 
 
 async def test_two_servers_have_their_own_ports_and_tables() -> None:
