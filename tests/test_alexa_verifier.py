@@ -159,6 +159,16 @@ async def test_a_signature_that_is_none_is_refused(world: World, signature: str)
         await checked(world.verifier(), headers | {"Signature-256": signature}, body)
 
 
+async def test_a_signature_is_written_one_way(world: World) -> None:
+    """The right one with something beside it, which lenient readers of base64 pass over, is refused."""
+    headers, body = world.call()
+    right = headers["Signature-256"]
+
+    for written in (f"{right[:9]}!{right[9:]}", f"{right[:9]}\n{right[9:]}", f" {right}", f"{right}, {right}"):
+        with pytest.raises(SignatureError, match="base64"):
+            await checked(world.verifier(), headers | {"Signature-256": written}, body)
+
+
 @pytest.mark.parametrize(
     ("seconds", "kind", "passes"),
     [

@@ -144,6 +144,14 @@ def test_slack_leaves_out_what_is_no_persons_turn(kind: str) -> None:
     assert slack.requests_from_json(sample(f"slack-{kind}")) == []
 
 
+def test_slack_knows_what_the_app_itself_said() -> None:
+    """Its own messages have a user, the bot's, and may have no subtype."""
+    body = sample("slack-message")
+    body["event"] |= {"bot_id": "B0001", "user": "U0BOT00001"}
+
+    assert slack.requests_from_json(body) == []
+
+
 def test_slack_an_organisations_app_may_have_no_workspace() -> None:
     """Then the person's own is said; with neither there is nobody."""
     body = sample("slack-block-actions") | {"team": None}

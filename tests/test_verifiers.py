@@ -169,20 +169,23 @@ async def test_slack_a_time_is_written_one_way(time: str) -> None:
 
 
 async def test_slack_another_version_is_refused() -> None:
-    """What `v1` will be nobody knows."""
+    """What `v1` will be nobody knows, even if it is made as `v0` is."""
     await checked(slack(), signed_by_slack(str(SLACK_TIME)), SLACK_BODY)
+    made = SLACK["X-Slack-Signature"].removeprefix("v0=")
     for wrong in (
         signed_by_slack(str(SLACK_TIME), "v1"),
-        SLACK | {"X-Slack-Signature": SLACK["X-Slack-Signature"][3:]},
+        *(SLACK | {"X-Slack-Signature": start + made} for start in ("v1=", "", "=", "V0=", "v0==")),
     ):
-        with pytest.raises(SignatureError):
+        with pytest.raises(SignatureError, match="X-Slack-Signature"):
             await checked(slack(), wrong, SLACK_BODY)
 
 
 async def test_meta_the_older_signature_does_not_count() -> None:
     """SHA-1, which Meta still sends beside it, proves too little; nor does it count under the newer name."""
     sha1 = hmac.new(META_SECRET.encode(), META_BODY, hashlib.sha1).hexdigest()
-    for headers in ({"X-Hub-Signature": f"sha1={sha1}"}, {"X-Hub-Signature-256": f"sha1={sha1}"}):
+    made = META["X-Hub-Signature-256"].removeprefix("sha256=")
+    odd = [{"X-Hub-Signature-256": f"{scheme}{made}"} for scheme in ("sha1=", "", "=", "SHA256=")]
+    for headers in ({"X-Hub-Signature": f"sha1={sha1}"}, {"X-Hub-Signature-256": f"sha1={sha1}"}, *odd):
         with pytest.raises(SignatureError):
             await checked(MetaVerifier(META_SECRET), headers, META_BODY)
 
