@@ -42,7 +42,7 @@ NAMED_PYTHON = $(shell for path in $(PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-uvloop test-debug test-long test-python has-python lint format types docs engines reliability newest bench constraints clean
+.PHONY: help demo test test-uvloop test-debug test-long test-python has-python lint format types docs engines reliability cli-page newest bench constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -118,6 +118,9 @@ $(ENGINES_READY): Makefile
 
 reliability: $(READY) $(ENGINES_READY) ## Measure how turns fare under faults, and write docs/reliability.md
 	@$(PY) -m tests.reliability
+
+cli-page: $(READY) ## Write docs/cli.md anew, with what the command says now
+	@$(PY) -m tests.cli_page
 
 newest: $(READY) ## Run the contract tests with the newest aiobotocore, which aioboto3 does not allow yet
 	@$(PYTHON) -m venv --clear .venv-newest

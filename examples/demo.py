@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import os
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -138,9 +139,25 @@ async def play_in_process(store: str) -> None:
         show_members("All that is known of Ada", await fastapi_alexa.app.state.db.export(f"ada{run}"))
 
 
+def show_what_to_try(store: str) -> None:
+    """Two commands: to look at those who talked, if they are still somewhere."""
+    looks = f"{Path(sys.executable).parent / 'dynadb'} user list --table skill-users --endpoint-url"
+    print("\nTo try next:")
+    if store.startswith("file:"):
+        print(f"  {looks} {store}\n  {looks.replace('user list', 'export users.jsonl')} {store}")
+    else:
+        print(f"  DYNADB_CLIENT__ENDPOINT_URL=file:demo.json make demo\n  {looks} file:demo.json")
+
+
 def main() -> None:
-    """Start everything, play, and stop everything."""
+    """Start everything, play, stop everything, and say what to try next."""
     store = os.environ.get("DYNADB_CLIENT__ENDPOINT_URL", "")
+    play(store)
+    show_what_to_try(store)
+
+
+def play(store: str) -> None:
+    """The demo, without a server or with one."""
     if store.startswith(("memory:", "file:")):
         with environment(PATIENCE):
             asyncio.run(play_in_process(store))

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from dynadb_async.cli import with_settings_first
 from dynadb_async.cli.commands import app
+from tests.cli_page import PAGE, lasting, page
 from tests.engines import Engine
 from tests.sizes import of_size
 from tests.tables import Table, new_table
@@ -339,6 +340,11 @@ def test_a_pipe_that_is_closed_is_no_traceback(file: Engine) -> None:
         said = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
         assert "Traceback" not in said.stderr
         assert "Exception" not in said.stderr
+
+
+def test_the_page_shows_what_the_command_says() -> None:
+    """docs/cli.md is written by `make cli-page`, and nothing of it has changed since but times and versions."""
+    assert lasting(PAGE.read_text()) == lasting(page())
 
 
 COUNT = of_size(5_000, large=100_000)

@@ -340,7 +340,11 @@ def test_demo_plays_and_stops_all_it_started() -> None:
         '  userId      {"S": "ada"}',
     ):
         assert line in played.stdout
-    assert "'skill-users': 1" in played.stdout.splitlines()[-1]
+    *_, created, _, headline, again, look = played.stdout.splitlines()
+    assert "'skill-users': 1" in created
+    assert "To try next:" == headline
+    assert again.endswith("make demo")
+    assert "dynadb user list" in look
     for port in re.findall(r"http://127\.0\.0\.1:(\d+)", played.stdout):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", int(port))) != 0
@@ -368,6 +372,10 @@ def test_demo_plays_without_a_server(tmp_path: Path, store: str) -> None:
             '  userId      "ada',
         ):
             assert line in played.stdout
+    if store.startswith("file:"):
+        look = played.stdout.splitlines()[-2]
+        listed = subprocess.run(look, shell=True, capture_output=True, text=True, check=True)
+        assert 100 == len(listed.stdout.split())
 
 
 @pytest.mark.parametrize("store", ["memory:", "file:{}/db/users.json"])
