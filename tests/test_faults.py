@@ -29,6 +29,7 @@ from dynadb_async import (
 from dynadb_async.connection.retry import COST, TOKENS
 from tests.engines import Engine
 from tests.proxy import ITEM_OPERATIONS, Fault, FaultProxy, always, no_fault, script, sometimes
+from tests.tables import PATIENCE
 
 # So that a permanent fault ends soon, by its time or by its attempts; tests.reliability measures the defaults.
 QUICK = {"connect_timeout": 0.3, "read_timeout": 0.2, "operation_timeout": 0.6}
@@ -91,7 +92,16 @@ def adapter(proxy: FaultProxy, table_name: str, client_options: dict[str, Any]) 
 
 
 @pytest.fixture
-async def db(adapter: Open) -> AsyncIterator[AsyncDynamoDb[dict[str, Any]]]:
+async def made_table(moto: Engine, table_name: str) -> None:
+    """The table, made by an adapter that has time."""
+    async with AsyncDynamoDb(
+        DynamoDbConfig(TableConfig(table_name), client=ClientConfig(**moto.client_settings, **PATIENCE))
+    ):
+        pass
+
+
+@pytest.fixture
+async def db(adapter: Open, made_table: None) -> AsyncIterator[AsyncDynamoDb[dict[str, Any]]]:
     """An open adapter whose operations end soon."""
     async with adapter(**QUICK) as db:
         yield db
@@ -125,6 +135,7 @@ async def test_ways(proxy: FaultProxy, adapter: Open, client_options: dict[str, 
     assert ("md/wire" in proxy.last.headers["user-agent"]) == bool(client_options["fast_path"])
 
 
+@pytest.mark.usefixtures("made_table")
 @pytest.mark.parametrize(("fault", "code", "read_error", "write_error"), PERMANENT, ids=[f[0].name for f in PERMANENT])
 async def test_permanent_fault(
     proxy: FaultProxy,
@@ -326,6 +337,7 @@ async def cancelled_turn(db: AsyncDynamoDb[dict[str, Any]], user_id: str, second
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.usefixtures("made_table")
 async def test_cancellation(proxy: FaultProxy, adapter: Open, seed: int) -> None:
     """Twenty turns cancelled at random points, the cold first one too, leave no locked user and no connection."""
     dice = random.Random(seed)
@@ -354,6 +366,7 @@ async def nothing_open(proxy: FaultProxy) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.usefixtures("made_table")
 async def test_close_under_hang(proxy: FaultProxy, adapter: Open) -> None:
     """`close()` lets open turns end, but not for ever; then nothing is open and nothing can be used."""
     db = adapter(**QUICK, queue_timeout=0.2)
@@ -371,6 +384,7 @@ async def test_close_under_hang(proxy: FaultProxy, adapter: Open) -> None:
         await said(db, "hello")
 
 
+@pytest.mark.usefixtures("made_table")
 async def test_privacy(proxy: FaultProxy, adapter: Open, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever happens, no user id, content, key or token is in our logs, our errors' texts or our reprs."""
     caplog.set_level(logging.DEBUG, "dynadb_async")
