@@ -42,7 +42,7 @@ NAMED_PYTHON = $(shell for path in $(PYTHON) "$${PYENV_ROOT:-$$HOME/.pyenv}"/ver
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-uvloop test-debug test-long test-python has-python lint format types docs engines reliability cli-page newest bench constraints clean
+.PHONY: help demo test test-uvloop test-debug test-long test-python has-python lint format types docs engines reliability cli-page newest frameworks bench constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -130,6 +130,10 @@ newest: $(READY) ## Run the contract tests with the newest aiobotocore, which ai
 	@.venv-newest/bin/python -m pip list --disable-pip-version-check | grep -E '^(aioboto3|aiobotocore|aiohttp|boto3|botocore) '
 	@$(TRY_ENGINES)
 	@.venv-newest/bin/python $(PYTEST) tests/test_contract.py $(ARGS)
+
+frameworks: $(READY) ## Run agent frameworks' own tests on our adapters, and write docs/frameworks.md; ARGS=--newest only looks
+	@$(TRY_ENGINES)
+	@$(PY) -m frameworks $(ARGS)
 
 bench: $(BENCH)/ready ## Measure what a turn costs, here and elsewhere (10 minutes), into docs/; ARGS=--quick looks only
 	@$(TRY_ENGINES)

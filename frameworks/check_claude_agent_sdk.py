@@ -1,0 +1,88 @@
+"""The store for the Claude Agent SDK, held to the SDK's own conformance run."""
+
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from claude_agent_sdk.testing import run_session_store_conformance
+
+from dynadb_async import AsyncDynamoDb
+from dynadb_async.claude_agent_sdk import DynamoDbSessionStore
+from frameworks.page import names
+from frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
+
+KEY = {"project_key": "project", "session_id": "session"}
+
+
+@pytest.mark.parametrize("user_id", [None, "user"])
+async def test_conformance(make_db: Any, user_id: str | None) -> None:
+    """The SDK's 14 contracts hold, with and without a user of the store's own, and nothing optional is left out."""
+    numbers = count()
+    stores = [DynamoDbSessionStore(make_db(f"{uuid4().hex}{next(numbers)}"), user_id=user_id) for _ in range(20)]
+
+    await run_session_store_conformance(stores.pop)
+
+    assert all(
+        hasattr(stores[0], name) for name in ("list_sessions", "list_session_summaries", "delete", "list_subkeys")
+    )
+    assert 20 - len(stores) >= 15, "one per contract, and the probe"
+
+
+async def test_a_batch_that_comes_again_is_stored_once(db: AsyncDynamoDb[Any]) -> None:
+    """The SDK repeats a batch whose answer it did not hear."""
+    store = DynamoDbSessionStore(db)
+    for _ in range(2):
+        await store.append(KEY, [{"type": "x", "uuid": "a"}, {"type": "x", "uuid": "b"}])
+
+    assert await store.load(KEY) == [{"type": "x", "uuid": "a"}, {"type": "x", "uuid": "b"}]
+    info = await db.conversation("project", "session").info()
+    assert info is not None
+    assert info.appends == 1
+
+
+async def test_a_uuid_in_another_batch_is_read_once(db: AsyncDynamoDb[Any]) -> None:
+    """Batches may be cut otherwise when they are repeated."""
+    store = DynamoDbSessionStore(db)
+    await store.append(KEY, [{"type": "x", "uuid": "a"}])
+    await store.append(
+        KEY, [{"type": "x", "uuid": "a"}, {"type": "x", "uuid": "b"}, {"type": "title"}, {"type": "title"}]
+    )
+
+    loaded = await store.load(KEY)
+    assert [entry.get("uuid") for entry in loaded or []] == ["a", "b", None, None]
+
+
+async def test_sessions_go_with_their_user(db: AsyncDynamoDb[Any]) -> None:
+    """Deleting the user deletes the transcripts, those of subagents too."""
+    store = DynamoDbSessionStore(db, user_id="user")
+    await store.append(KEY, [{"type": "x", "uuid": "a"}])
+    await store.append({**KEY, "subpath": "subagents/agent-1"}, [{"type": "x", "uuid": "b"}])
+
+    await db.delete("user")
+
+    assert await store.load(KEY) is None
+    assert await store.list_subkeys(KEY) == []
+
+
+async def test_ids_that_run_into_each_other_are_refused(db: AsyncDynamoDb[Any]) -> None:
+    """What stands between session and subpath can't be in a session's id."""
+    with pytest.raises(ValueError, match=r"U\+001F"):
+        await DynamoDbSessionStore(db).append({"project_key": "p", "session_id": "a\x1fb"}, [{"type": "x"}])
+
+
+async def test_the_page(db: AsyncDynamoDb[Any]) -> None:
+    """What a reader pastes works, and the SDK's own readers find what its store has."""
+    store = names("claude-agent-sdk", db)["options"]("user").session_store
+    await store.append(KEY, [{"type": "x", "uuid": "a", "customTitle": "A title", "cwd": "/"}])
+
+    assert ["A title"] == [summary["data"]["custom_title"] for summary in await store.list_session_summaries("project")]
+
+
+async def test_twenty_writers_while_answers_are_lost() -> None:
+    """0 lost and 0 doubled, over two processes, and 9 of 10 are told that theirs is stored."""
+    found = await race("claude_agent_sdk")
+
+    assert found.lost_answers > 0
+    assert (0, 0) == (found.lost, found.doubled)
+    assert len(found.acknowledged) > 0.9 * PROCESSES * WRITERS * MESSAGES

@@ -1,0 +1,78 @@
+"""Which frameworks are tried, on which releases, with which tests."""
+
+from attrs import frozen
+
+TOOLS = ("moto[server]>=5.1", "pytest>=8.4,<10", "pytest-asyncio>=1.0,<2", "pytest-mock>=3.14,<4")
+OURS = ("-p", "no:cacheprovider", "--import-mode=importlib", "-o", "asyncio_mode=auto", "-W", "error")
+
+
+@frozen(kw_only=True)
+class Theirs:
+    """
+    A framework's own tests, in its sdist.
+
+    Attributes:
+        plugin: Ours, which puts our class in the place of theirs.
+        tests: Files and folders of the sdist.
+        least: So many must have passed, or the run has failed.
+    """
+
+    plugin: str
+    tests: tuple[str, ...]
+    least: int
+
+
+@frozen(kw_only=True)
+class Suite:
+    """
+    A framework.
+
+    Attributes:
+        name: Of its distribution.
+        version: The release that must work.
+        needs: What its tests import besides.
+        check: Our tests with it, a file in this folder.
+        least: So many of them must have passed.
+        theirs: The framework's own tests, where they can be had.
+    """
+
+    name: str
+    version: str
+    needs: tuple[str, ...] = ()
+    check: str
+    least: int
+    theirs: Theirs | None = None
+
+
+OPENAI_TESTS = Theirs(
+    plugin="frameworks.openai_agents_plugin",
+    tests=(
+        *(
+            f"tests/memory/test_{name}.py"
+            for name in ("session", "session_limit", "openai_responses_compaction_session")
+        ),
+        *(f"tests/memory/test_{name}.py" for name in ("compaction_suffix", "compaction_model_visibility")),
+        "tests/extensions/memory/test_encrypt_session.py",
+        "tests/deferred_session_writes",
+        *(f"tests/test_{name}.py" for name in ("agent_runner", "agent_runner_streamed", "max_turns", "soft_cancel")),
+        *(f"tests/test_{name}.py" for name in ("tool_batch_failure_history", "native_tool_failure_history")),
+        *(f"tests/test_{name}.py" for name in ("run_impl_resume_paths", "hitl_session_scenario", "cancel_streaming")),
+        *(f"tests/test_{name}.py" for name in ("run_state_pending_input", "tool_failure_boundaries")),
+        *(f"tests/test_{name}.py" for name in ("runtime_symmetry_contract", "programmatic_tool_calling")),
+    ),
+    least=1300,
+)
+
+SUITES = (
+    Suite(
+        name="openai-agents",
+        version="0.24.0",
+        needs=("aiosqlite>=0.21", "cryptography>=45", "httpx", "inline-snapshot>=0.20.7", "sqlalchemy[asyncio]>=2"),
+        check="check_openai_agents.py",
+        least=8,
+        theirs=OPENAI_TESTS,
+    ),
+    Suite(name="claude-agent-sdk", version="0.2.189", check="check_claude_agent_sdk.py", least=7),
+    Suite(name="agent-framework-core", version="1.23.0", check="check_agent_framework.py", least=5),
+    Suite(name="pydantic-ai-slim", version="2.68.0", check="check_pydantic_ai.py", least=3),
+)

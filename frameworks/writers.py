@@ -1,0 +1,146 @@
+"""
+20 writers of one session, in 2 processes, while answers are lost on the way: what was acknowledged is there, and once.
+
+`python -m frameworks.writers SETTINGS` is one of the processes: a line on stdin starts it.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+from attrs import frozen
+
+from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig, RequestError
+from tests.engines import dynamodb_local
+from tests.proxy import Fault, FaultProxy, no_fault, sometimes
+
+PROCESSES, WRITERS, MESSAGES = 2, 10, 5
+SHARE_OF_LOST_ANSWERS = 0.1
+
+Write = Callable[[str], Awaitable[Any]]
+Read = Callable[[], Awaitable[list[str]]]
+
+
+def openai_agents(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """A session of the OpenAI Agents SDK."""
+    from dynadb_async.openai_agents import DynamoDbSession  # noqa: PLC0415 - one framework is installed
+
+    session = DynamoDbSession(db, "user", "talk")
+
+    async def read() -> list[str]:
+        return [item["content"] for item in await session.get_items()]
+
+    return lambda text: session.add_items([{"role": "user", "content": text}]), read
+
+
+def claude_agent_sdk(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """A store of the Claude Agent SDK, its summaries included."""
+    from dynadb_async.claude_agent_sdk import DynamoDbSessionStore  # noqa: PLC0415 - one framework is installed
+
+    store, key = DynamoDbSessionStore(db, user_id="user"), {"project_key": "project", "session_id": "talk"}
+
+    async def read() -> list[str]:
+        return [entry["text"] for entry in await store.load(key) or []]
+
+    # Without uuids, so that nothing but the store itself keeps one from being there twice.
+    return lambda text: store.append(key, [{"type": "x", "text": text}]), read
+
+
+def agent_framework(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """A history provider of Microsoft's Agent Framework."""
+    from agent_framework import Message  # noqa: PLC0415 - one framework is installed
+
+    from dynadb_async.agent_framework import DynamoDbHistoryProvider  # noqa: PLC0415 - …
+
+    provider = DynamoDbHistoryProvider(db, user_id="user")
+
+    async def read() -> list[str]:
+        return [message.text for message in await provider.get_messages("talk")]
+
+    return lambda text: provider.save_messages("talk", [Message(role="user", contents=[text])]), read
+
+
+FRAMEWORKS = {made.__name__: made for made in (openai_agents, claude_agent_sdk, agent_framework)}
+
+
+@frozen
+class Race:
+    """
+    What came of it.
+
+    Attributes:
+        acknowledged: The messages of which a writer was told that they are stored.
+        found: Those that are.
+        lost_answers: How many answers were lost on the way.
+    """
+
+    acknowledged: list[str]
+    found: list[str]
+    lost_answers: int
+
+    @property
+    def lost(self) -> int:
+        """How many were acknowledged and are not there."""
+        return len(set(self.acknowledged) - set(self.found))
+
+    @property
+    def doubled(self) -> int:
+        """How many are there more than once."""
+        return sum(times > 1 for times in Counter(self.found).values())
+
+
+def _adapter(settings: dict[str, Any]) -> AsyncDynamoDb[Any]:
+    patient = {"read_timeout": 2, "operation_timeout": 30, "queue_timeout": 30}
+    client = ClientConfig(**settings["client"], **patient)
+    conversations = Conversations(f"{settings['table']}-talks")
+    return AsyncDynamoDb(DynamoDbConfig(settings["table"], client=client, conversations=conversations))
+
+
+async def race(framework: str) -> Race:
+    """Let them write."""
+    with dynamodb_local() as engine:
+        async with FaultProxy(engine) as proxy:
+            settings = {"framework": framework, "table": f"race-{uuid4().hex}", "client": proxy.client_settings}
+            async with _adapter(settings) as db:
+                await db.ensure_table()
+                proxy.plan = sometimes(SHARE_OF_LOST_ANSWERS, Fault.LOSE, seed=1)
+                told = await asyncio.gather(*(_process({**settings, "name": name}) for name in range(PROCESSES)))
+                proxy.plan = no_fault
+                found = await FRAMEWORKS[framework](db)[1]()
+            return Race([text for texts in told for text in texts], found, proxy.injected[Fault.LOSE])
+
+
+async def _process(settings: dict[str, Any]) -> list[str]:
+    command = [sys.executable, "-m", "frameworks.writers", json.dumps(settings)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    told, _ = await process.communicate()
+    acknowledged: list[str] = json.loads(told)
+    return acknowledged
+
+
+async def work(settings: dict[str, Any]) -> list[str]:
+    """What one process was told to be stored."""
+    acknowledged = []
+    async with _adapter(settings) as db:
+
+        async def write(writer: int) -> None:
+            append, _ = FRAMEWORKS[settings["framework"]](db)
+            for number in range(MESSAGES):
+                text = f"{settings['name']}-{writer}-{number}"
+                try:
+                    await append(text)
+                except RequestError as error:
+                    print(f"not acknowledged: {error}", file=sys.stderr)
+                else:
+                    acknowledged.append(text)
+
+        await asyncio.gather(*(write(writer) for writer in range(WRITERS)))
+    return acknowledged
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(work(json.loads(sys.argv[1])))))
