@@ -1,6 +1,6 @@
 """DynamoDbHistoryProvider in a real agent of Microsoft's Agent Framework, with a chat client of our own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,9 +15,7 @@ from frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
 class Echo(BaseChatClient):  # type: ignore[misc]
     """Answers with all that it was told."""
 
-    def _inner_get_response(
-        self, *, messages: Sequence[Any], stream: bool, options: Mapping[str, Any], **_: Any
-    ) -> Any:
+    def _inner_get_response(self, *, messages: Sequence[Any], stream: bool, **_options: Any) -> Any:
         assert not stream
 
         async def response() -> ChatResponse:
