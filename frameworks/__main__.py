@@ -136,11 +136,11 @@ class Venv:
         return [*found, self.tests("ours", suite.least, *OURS, f"frameworks/{suite.check}")]
 
 
-def write(rows: list[str]) -> None:
-    """Put the table into the page."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
+def write_table(page: str, rows: list[str]) -> str:
+    """The *page* with these rows in the place of those that it had."""
+    before, _, rest = page.partition(BEGIN)
     table = ["| tests | passed | not applicable | failed |", "|---|---|---|---|", *rows]
-    PAGE.write_text("\n".join([f"{before}{BEGIN}", *table, "", f"{END}{rest.partition(END)[2]}"]))
+    return "\n".join([f"{before}{BEGIN}", *table, "", f"{END}{rest.partition(END)[2]}"])
 
 
 def main(*arguments: str) -> int:
@@ -154,7 +154,7 @@ def main(*arguments: str) -> int:
         if not count.is_good:
             print(f"FAILED: {count.what}: {count.failed} failed, {count.passed} passed of at least {count.least}")
     if not names and not is_newest:
-        write([count.row() for count in found])
+        PAGE.write_text(write_table(PAGE.read_text(), [count.row() for count in found]))
     return not all(count.is_good for count in found)
 
 

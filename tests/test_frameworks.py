@@ -1,0 +1,72 @@
+"""What can be said of the agent frameworks' adapters without the frameworks; `make frameworks` has the rest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from frameworks.__main__ import Counts, counts, write_table
+from frameworks.page import PAGE, program
+from frameworks.suites import SUITES
+
+REPORT = """<testsuites><testsuite>
+<testcase name="a"/><testcase name="b"/>
+<testcase name="c"><skipped message="not applicable"/></testcase>
+<testcase name="d"><failure/></testcase><testcase name="e"><error/></testcase>
+</testsuite></testsuites>"""
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [
+        ("openai_agents", "openai-agents"),
+        ("claude_agent_sdk", "claude-agent-sdk"),
+        ("agent_framework", "agent-framework"),
+    ],
+)
+def test_what_is_missing_is_named(module: str, extra: str) -> None:
+    """Who has not installed the framework is told how to."""
+    command = [sys.executable, "-c", f"import dynadb_async.{module}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert f"pip install 'dynadb-async[{extra}]'" in ended.stderr
+
+
+def test_counts(tmp_path: Path) -> None:
+    """What pytest reports is counted, an error as a failure; a run that left no report failed."""
+    report = tmp_path / "report.xml"
+    assert Counts("theirs", 0, 0, 1, 2) == counts("theirs", report, 2)
+    report.write_text(REPORT)
+
+    assert Counts("theirs", 2, 1, 2, 2) == counts("theirs", report, 2)
+
+
+def test_too_few_are_a_failure() -> None:
+    """A suite of which nearly all was left out has shown nothing."""
+    assert Counts("theirs", 10, 90, 0, 10).is_good
+    assert not Counts("theirs", 9, 91, 0, 10).is_good
+    assert not Counts("theirs", 100, 0, 1, 10).is_good
+
+
+def test_the_table_is_written_in_its_place() -> None:
+    """What stands around it stays, and a second run replaces the first."""
+    page = "before\n<!-- written by make frameworks -->\nold\n<!-- end -->\nafter\n"
+    once = write_table(page, ["| one |"])
+
+    assert once.startswith("before\n")
+    assert once.endswith("<!-- end -->\nafter\n")
+    assert "old" not in once
+    assert write_table(page, ["| two |"]) == write_table(once, ["| two |"])
+
+
+@pytest.mark.parametrize("name", [suite.name for suite in SUITES])
+def test_a_page_for_each(name: str) -> None:
+    """Each framework finds its own block on the page, with the adapter, and no other's."""
+    text = program(name)
+
+    assert f"<!-- runs with {name} -->" in PAGE.read_text()
+    assert "db = AsyncDynamoDb(" in text
+    assert 1 == sum(
+        f"\nfrom {module} import" in text for module in ("agents", "claude_agent_sdk", "agent_framework", "pydantic_ai")
+    )
