@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
 from dynadb_async.platforms import Headers, SignatureError
-from dynadb_async.platforms.alexa_chain import ChainOverHttps, chain_url
+from dynadb_async.platforms.alexa_chain import ChainOverHttps, chain_url, signer
 from dynadb_async.platforms.alexa_verifier import AlexaVerifier
 from tests.authority import Authority, CertificateHost, new_rsa_key, ok
 
@@ -424,6 +424,8 @@ BAD_CHAINS: dict[str, Callable[[World], bytes]] = {
     ),
     "too long": lambda world: world.chains[URL] * 10,
     "no PEM": lambda world: b"<Error>AccessDenied</Error>",
+    "damaged": lambda world: world.chains[URL].replace(b"A", b"!"),
+    "cut short": lambda world: b"-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----",
     "empty": lambda world: b"",
 }
 
@@ -515,9 +517,11 @@ async def test_nobody_at_the_address(world: World) -> None:
         await checked(world.verifier(fetch=fetch), *world.call())
 
 
-def test_by_default_it_believes_whom_browsers_do() -> None:
-    """Amazon's own roots are in the bundle."""
+def test_by_default_it_believes_whom_browsers_do(world: World) -> None:
+    """Amazon's own roots are in the bundle, and all of it can be read; the tests' authority is not in it."""
     verifier = AlexaVerifier()
 
-    assert b"Amazon Root CA 1" in verifier.roots.read_bytes() or verifier._authorities() is not None
+    assert b"Amazon Root CA 1" in verifier.roots.read_bytes()
+    with pytest.raises(SignatureError, match="known authority"):
+        signer(world.chains[URL], verifier._authorities(), NOW)
     assert ("s3.amazonaws.com", 443) == ChainOverHttps().address

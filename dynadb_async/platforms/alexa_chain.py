@@ -112,7 +112,21 @@ class ChainOverHttps:
 
 def roots_of(pem: bytes) -> Roots:
     """The authorities of a PEM bundle."""
-    return Store(x509.load_pem_x509_certificates(pem))
+    return Store(_certificates(pem))
+
+
+def _certificates(pem: bytes) -> list[x509.Certificate]:
+    # A few authorities of old have no serial number: cryptography warns of them, and will not read them one day.
+    # Amazon's own, which Alexa's chain leads to, have one.
+    bundle = re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
+    return [x509.load_pem_x509_certificate(one) for one in bundle if _has_positive_serial(one)]
+
+
+def _has_positive_serial(pem: bytes) -> bool:
+    der = ssl.PEM_cert_to_DER_cert(pem.decode("latin-1"))
+    # Version 3, then the serial number: a tag, its length, its bytes.
+    _, _, serial = der.partition(b"\xa0\x03\x02\x01\x02\x02")
+    return not serial or int.from_bytes(serial[1 : 1 + serial[0]], signed=True) > 0
 
 
 @frozen
@@ -151,7 +165,7 @@ def signer(pem: bytes, roots: Roots, at: datetime) -> Signer:
         SignatureError: It is not.
     """
     try:
-        leaf, *between = x509.load_pem_x509_certificates(pem)
+        leaf, *between = _certificates(pem)
         if len(between) >= MOST_CERTIFICATES:
             raise SignatureError("the chain has more certificates than any")
         policy = PolicyBuilder().store(roots).time(at.astimezone(UTC))
