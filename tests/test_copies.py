@@ -1,6 +1,7 @@
 """Users moved from one table to another."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from dynadb_async import (
     ConversationTableConfig,
     MalformedItemError,
     OnDemand,
+    UsageError,
     UserCopy,
     VersionConflictError,
 )
@@ -138,3 +140,28 @@ async def test_the_references_key_is_taken(memory: Engine) -> None:
             item = {"id": {"S": "ada"}, "user": {"M": {"data": {"M": {"name": {"S": "Ada"}}}}}}
             assert await db.restore(UserCopy(item=item))
             assert {"name": "Ada"} == (await db.load("ada")).user.data
+
+
+async def test_conversations_are_not_lost(tables: tuple[Table, Table]) -> None:
+    """A user with conversations is refused where none are configured; overwritten, old ones go."""
+    async with talking(tables[0]) as source, tables[1].adapter() as target:
+        await fill(source)
+        copies = {len(copy.conversations) > 0: copy async for copy in source.copies()}
+        with pytest.raises(UsageError, match="conversations"):
+            await target.restore(copies[True])
+        assert await target.restore(copies[False])
+        await source.conversation("ada", "late").append(["hi"])
+        assert await source.restore(copies[False], overwrite=True)
+        assert "conversations" not in await source.export("ada")
+
+
+async def test_a_store_in_a_file_is_read_whole(tmp_path: Path) -> None:
+    """What `file:` keeps is imported with the conversations."""
+    file = Engine("file", f"file:{tmp_path}/db.json")
+    with new_table(file) as table:
+        async with talking(table) as db:
+            await fill(db)
+            there = {copy.to_json() async for copy in db.copies()}
+    read = UserCopy.all_in((tmp_path / "db.json").read_bytes())
+    assert len(there) == len(read)
+    assert [0, 3, 3] == sorted(len(copy.conversations) for copy in read)

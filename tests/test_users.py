@@ -13,6 +13,7 @@ from dynadb_async import (
     Conversations,
     ConversationTableConfig,
     OnDemand,
+    RequestTimeoutError,
     Scan,
     StoredElements,
     StoredHistory,
@@ -20,6 +21,7 @@ from dynadb_async import (
     UsageError,
 )
 from tests.engines import Engine
+from tests.proxy import Fault, FaultProxy, always, no_fault, script
 from tests.tables import Clock, Table, new_table
 
 BAD: list[dict[str, Any]] = [
@@ -266,3 +268,36 @@ async def test_no_repr_shows_who(memory: Engine) -> None:
             await taken(scan)
             assert "ada" not in repr(scan)
             assert "bob" not in repr(scan)
+
+
+async def test_a_bad_day(moto: Engine) -> None:
+    """Lost and damaged pages are asked for again; a server that hangs ends it in time, and the token goes on."""
+    with new_table(moto) as table:
+        async with FaultProxy(moto) as proxy:
+            client = proxy.client_settings | {"read_timeout": 0.3, "operation_timeout": 2}
+            async with table.adapter(client=client) as db:
+                await fill(db, PEOPLE)
+                proxy.plan = script(Fault.LOSE, Fault.CORRUPT, Fault.HTML, Fault.THROTTLE, operations={"Scan"})
+                assert sorted(PEOPLE) == sorted(await taken(db.users(segments=2)))
+                proxy.plan = no_fault
+                scan = db.users(segments=2, limit=20)
+                found = await taken(scan)
+                proxy.plan = always(Fault.HANG, {"Scan"})
+                hung = db.users(token=scan.token)
+                began = asyncio.get_running_loop().time()
+                with pytest.raises(RequestTimeoutError):
+                    await taken(hung)
+                assert asyncio.get_running_loop().time() - began < 10
+                proxy.plan = no_fault
+                assert sorted(PEOPLE) == sorted(found + await taken(db.users(token=hung.token)))
+
+
+async def test_left_by_its_time(moto: Engine) -> None:
+    """A caller's own time limit ends it at once, and nothing is left open."""
+    with new_table(moto) as table:
+        async with FaultProxy(moto) as proxy, table.adapter(client=proxy.client_settings) as db:
+            await fill(db, {"ada"})
+            proxy.plan = always(Fault.HANG, {"Scan"})
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await taken(db.users())

@@ -1,5 +1,6 @@
 """`dynadb export`: all users as JSON Lines, resumable after whatever ended it."""
 
+import asyncio
 import json
 import os
 import time
@@ -133,8 +134,10 @@ def export(settings: Settings, file: Path, *, max_capacity: float | None, segmen
                     output.add(copy, scan)
                     show(output.noted.count)
             output.done()
-        except BaseException:
+        except BaseException as error:
             output.left(scan.token if scan.count else None)
+            if isinstance(error, asyncio.CancelledError):
+                note("interrupted; the same command goes on from here")
             raise
         rate = (output.noted.count - before) / max(time.monotonic() - began, 1e-9)
         others = f", {scan.skipped} items that are no user's" if scan.skipped else ""

@@ -67,8 +67,16 @@ class UserCopy:
         except DamagedError as damaged:
             problem = str(damaged)
         else:
-            items = [table.item(key) or {} for table in tables if len(table.key) == 1 for key in table.items]
-            return [cls(item=item) for item in items]
+            items: dict[Any, Item] = {}
+            talks: dict[Any, list[Item]] = {}
+            for table in tables:
+                for key in table.items:
+                    item = table.item(key) or {}
+                    if len(table.key) == 1:
+                        items[key[0]] = item
+                    else:
+                        talks.setdefault(key[0], []).append(item)
+            return [cls(item=items.get(key), conversations=talks.get(key, [])) for key in items | talks]
         raise MalformedItemError("file", problem, advice="mend it")
 
     def sizes(self) -> dict[str, int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from dynadb_async.connection.failures import ConditionFailedError
 from dynadb_async.connection.request import Request
-from dynadb_async.errors import MalformedItemError
+from dynadb_async.errors import MalformedItemError, UsageError
 from dynadb_async.item import Item
 from dynadb_async.item.copy import UserCopy, fresh
 from dynadb_async.item.ours import user_of
@@ -36,15 +36,18 @@ async def copy_of_user(live: Live, user_id: str) -> UserCopy | None:
 async def restore(live: Live, copy: UserCopy, *, overwrite: bool, is_dry: bool = False) -> bool:
     """Write *copy*, conversations first and the item last: what was cut short is told from what is there."""
     user_id, item = _read(live, copy)
+    if copy.conversations and live.beside is None:
+        msg = "the user has conversations, but none are configured; set conversations=Conversations(table)"
+        raise UsageError(msg)
     if not live.is_enabled:
         return False
     if not overwrite and not await _is_free(live, user_id, copy, is_dry=is_dry):
         return False
     if is_dry:
         return True
-    if copy.conversations and live.beside is not None:
-        if overwrite:
-            await live.beside.delete_all(user_id)
+    if live.beside is not None and overwrite:
+        await live.beside.delete_all(user_id)
+    if live.beside is not None and copy.conversations:
         await live.beside.put(user_id, copy.conversations)
     return item is None or await _put(live, user_id, item, overwrite=overwrite)
 
