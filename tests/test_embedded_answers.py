@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -353,3 +354,37 @@ def test_a_table_with_a_sort_key(pair: Pair) -> None:
     pair.asked("DescribeTable", TableName=name)
     for key in ({KEY: {"S": "a"}, "number": {"N": "1"}}, {KEY: {"S": "a"}}, {KEY: {"S": "a"}, "number": {"S": "1"}}):
         pair.asked("GetItem", TableName=name, Key=key)
+
+
+@pytest.mark.parametrize("is_consistent", [True, False])
+def test_scans_in_segments(pair: Pair, *, is_consistent: bool) -> None:
+    """Each item is in one page of one segment, wherever a page ends, and pages cost the same."""
+    name = f"test-{uuid4().hex}"
+    pair.asked("CreateTable", TableName=name, **schema(userId="S", name="S"))
+    for user in range(6):
+        for talk in range(3):
+            item = {"userId": {"S": f"u{user}"}, "name": {"S": f"n{talk}"}, "more": {"S": "x" * 3000}}
+            pair.asked("PutItem", TableName=name, Item=item)
+    asked = {"TableName": name, "ConsistentRead": is_consistent, "ReturnConsumedCapacity": "TOTAL"}
+    wanted = {"ProjectionExpression": "#a, #b", "ExpressionAttributeNames": {"#a": "userId", "#b": "name"}}
+    units = []
+    for ask in [partial(_of_server, pair.server), *(partial(_of_store, store) for store in pair.stores)]:
+        found = []
+        for segment in range(2):
+            start: dict[str, Any] = {}
+            while True:
+                place = {"Segment": segment, "TotalSegments": 2, "Limit": 4, **start}
+                kind, answer = ask("Scan", {**asked, **wanted, **place})
+                assert kind == "answered"
+                found += answer["Items"]
+                if "LastEvaluatedKey" not in answer:
+                    break
+                start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        assert 18 == len(found) == len({str(sorted(item.items())) for item in found})
+        # From the midst of a partition, and past the end of it, where nothing is.
+        past = {"userId": {"S": "u1"}, "name": {"S": "\U0010ffff"}}
+        _, answer = ask("Scan", {**asked, "ExclusiveStartKey": past})
+        assert all(item["userId"] != {"S": "u1"} for item in answer["Items"])
+        whole = ask("Scan", asked)[1]
+        units.append(whole["ConsumedCapacity"]["CapacityUnits"])
+    assert [units[0]] * len(units) == units

@@ -132,14 +132,14 @@ class Scan(Generic[R]):
     count: int = field(default=0, init=False)
     skipped: int = field(default=0, init=False)
     expired: int = field(default=0, init=False)
-    _sources: Sequence[Source]
-    _connection: Connection
-    _progress: Progress
-    _pace: Pace
-    _result: Callable[[int, Seen], Awaitable[R | None]]
-    _working: Callable[[], AbstractContextManager[Any]]
-    _clock: Callable[[], datetime]
-    _limit: int | None
+    _sources: Sequence[Source] = field(alias="sources")
+    _connection: Connection = field(alias="connection")
+    _progress: Progress = field(alias="progress")
+    _pace: Pace = field(alias="pace")
+    _result: Callable[[int, Seen], Awaitable[R | None]] = field(alias="result")
+    _working: Callable[[], AbstractContextManager[Any]] = field(alias="working")
+    _clock: Callable[[], datetime] = field(alias="clock")
+    _limit: int | None = field(alias="limit")
     _read: int = field(default=0, init=False)
     _results: AsyncIterator[R] = field(init=False)
 
