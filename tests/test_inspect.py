@@ -15,7 +15,7 @@ import aiohttp
 import httpx2
 import pytest
 
-from dynadb_async import TimeToLive, UsageError
+from dynadb_async import Conversations, TableConfig, TimeToLive, UsageError
 from dynadb_async.inspect import serve
 from dynadb_async.inspect.origin import Address
 from tests.engines import Engine
@@ -131,6 +131,20 @@ async def test_what_cannot_be_read_is_shown_as_it_is(memory: Engine) -> None:
             assert "past its TTL" in await page.read("/user?id=gone")
 
 
+async def test_conversations_that_cannot_be_had_are_told(memory: Engine) -> None:
+    """A second table that is missing takes nothing from the first one's page."""
+    with new_table(memory) as table:
+        table.put("ada", user={"M": {"data": {"M": {"name": {"S": "Lovelace"}}}}})
+        talks = Conversations(TableConfig(f"{table.name}-log", create_table_on_init=False))
+        async with table.adapter(conversations=talks) as db, inspecting(db) as page:
+            texts = [await page.read(path) for path in ("/", "/user?id=ada")]
+            await page.read("/conversation?user=ada&id=x", 502)
+
+    assert ">ada<" in texts[0]
+    assert "Lovelace" in texts[1]
+    assert [f"{table.name}-log" in text for text in texts] == [True, True]
+
+
 async def test_large_values_are_bounded(memory: Engine, table_name: str) -> None:
     """An item as large as it may be, and messages nested as deep as JSON goes, make a page that a browser can show."""
     deep: Any = "bottom"
@@ -167,6 +181,22 @@ async def test_the_token_is_exchanged_for_a_cookie(memory: Engine, table_name: s
                 assert answer.status == 401, path
         async with stranger.post(page.base + "delete", data={"id": "ada"}) as answer:
             assert answer.status == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/static/inspect.css", "/user?id=nobody", "/?token=wrong"])
+async def test_each_answer_is_private(memory: Engine, table_name: str, path: str) -> None:
+    """Nothing is kept, said to others, framed, or taken for something else; nor can anything come from elsewhere."""
+    async with made(memory, table_name) as db, inspecting(db) as page, page.http.get(page.base + path[1:]) as answer:
+        said = answer.headers
+
+    assert said["Cache-Control"] == "no-store"
+    assert said["Referrer-Policy"] == "no-referrer"
+    assert said["X-Frame-Options"] == "DENY"
+    assert said["X-Content-Type-Options"] == "nosniff"
+    policy = dict(part.split(" ", 1) for part in said["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert {"'none'", "'self'"} == set(policy.values())
+    assert "Server" not in said
 
 
 @pytest.mark.parametrize(
@@ -288,6 +318,7 @@ async def test_delete_needs_the_forms_token(engine: Engine, table_name: str) -> 
             foreign = {"Origin": "http://evil.example"}
             assert await page.status("/delete", "POST", data=good, headers=foreign) == 403
             assert await page.status("/delete", "POST", data={"id": "x" * 100_000}) == 413
+            assert await page.status("/delete", "POST", data={f"id{n}": "x" for n in range(50)}) == 400
             assert await db.stored("ada") is not None
 
             assert await page.status("/delete", "POST", data=good) == 303

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -176,8 +177,10 @@ async def test_another_site_can_do_nothing(memory: Engine, table_name: str, chro
         form = f'<form method="post" action="{page.base}delete"><input name="id" value="ada">'
         form += f'<input name="token" value="{token}"></form><iframe src="{page.base}"></iframe>'
 
-        async def evil(_request: web.Request) -> web.Response:
-            return web.Response(text=f"<!doctype html>{form}", content_type="text/html")
+        async def evil(request: web.Request) -> web.Response:
+            # Under no-referrer the origin is `null`, as it is of the page's own forms.
+            policy = {"Referrer-Policy": request.query["policy"]}
+            return web.Response(text=f"<!doctype html>{form}", content_type="text/html", headers=policy)
 
         app = web.Application()
         app.router.add_get("/", evil)
@@ -187,8 +190,8 @@ async def test_another_site_can_do_nothing(memory: Engine, table_name: str, chro
         port = runner.addresses[0][1]
         try:
             # Another port is another origin, though browsers call it the same site; another name is another site.
-            for host in ("127.0.0.1", "localhost"):
-                await tab.go(f"http://{host}:{port}/")
+            for host, policy in product(("127.0.0.1", "localhost"), ("origin", "no-referrer")):
+                await tab.go(f"http://{host}:{port}/?policy={policy}")
                 # What a browser puts in the place of a page that may not be framed can't be looked into.
                 assert await tab.run("document.querySelector('iframe').contentDocument") is None
                 read = f"fetch('{page.base}', {{credentials: 'include'}}).then(() => 'read', () => 'refused')"

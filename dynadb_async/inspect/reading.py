@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from dynadb_async import AsyncDynamoDb, DynaDbError
+from dynadb_async import AsyncDynamoDb, DynaDbError, TableError
 from dynadb_async.conversations import ConversationInfo
 from dynadb_async.inspect.person import Person
 
@@ -40,6 +40,7 @@ class Users:
         skipped: Items that are no user's, in between.
         expired: Users past their TTL, in between.
         is_cut: There may be more on this page: finding them took too long.
+        problem: Why those who have nothing but conversations are not among them.
     """
 
     rows: list[Row] = field(factory=list)
@@ -47,6 +48,7 @@ class Users:
     skipped: int = 0
     expired: int = 0
     is_cut: bool = False
+    problem: str | None = None
 
 
 async def listed(db: AsyncDynamoDb[Any], after: str | None, now: datetime) -> Users:
@@ -60,6 +62,11 @@ async def listed(db: AsyncDynamoDb[Any], after: str | None, now: datetime) -> Us
                 ids.append(user_id)  # noqa: PERF401 - whom it found in time stay
     except TimeoutError:
         users.is_cut = True
+    except TableError as error:
+        # Whom the first table has can be looked at without the second.
+        if not ids:
+            raise
+        users.problem = str(error)
     stored = await asyncio.gather(*map(db.stored, ids))
     people = [None if item is None else Person(item, db.config, now) for item in stored]
     users.rows = [Row(user_id, person) for user_id, person in zip(ids, people, strict=True)]
