@@ -10,14 +10,14 @@ from dynadb_async.cli.working import Settings
 # Without Rich: help has to be there at once, and has to be readable in a pipe.
 PLAIN: dict[str, Any] = {"rich_markup_mode": None, "no_args_is_help": True, "pretty_exceptions_enable": False}
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Look after the users of an assistant, and the tables that remember them.",
     epilog="Settings come from DYNADB_… variables, --config, and the flags above, which may stand anywhere.",
     add_completion=False,
     **PLAIN,
 )
-user = typer.Typer(help="Look at users, take their data out, delete them.", **PLAIN)
-table = typer.Typer(help="Create, describe and delete the tables.", **PLAIN)
+user: typer.Typer = typer.Typer(help="Look at users, take their data out, delete them.", **PLAIN)
+table: typer.Typer = typer.Typer(help="Create, describe and delete the tables.", **PLAIN)
 app.add_typer(user, name="user")
 app.add_typer(table, name="table")
 

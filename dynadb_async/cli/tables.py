@@ -12,8 +12,8 @@ from dynadb_async.cli.working import FAILED, WRONG, Settings, fail, run
 if TYPE_CHECKING:
     from dynadb_async import AsyncDynamoDb, Check
 
-MARKS = {True: "✓", False: "✗", None: "?"}
-COLOURS = {True: "green", False: "red", None: "yellow"}
+MARKS: dict[bool | None, str] = {True: "✓", False: "✗", None: "?"}
+COLOURS: dict[bool | None, str] = {True: "green", False: "red", None: "yellow"}
 
 
 @contextmanager
