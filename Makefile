@@ -97,7 +97,7 @@ types: $(READY) ## Check types: mypy, pyright, and that every public name has a 
 	@$(PYRIGHT) --verifytypes dynadb_async --ignoreexternal
 
 docs: $(DOCS)/ready ## Build the manual into build/site; a broken link or reference fails, and so does what loads from elsewhere
-	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build  # not --quiet: that would let warnings pass
 	@$(DOCS)/bin/python -m tests.site build/site
 
 $(DOCS)/ready: pyproject.toml constraints.txt

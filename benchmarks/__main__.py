@@ -19,6 +19,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 FIGURES = Path(__file__).parent / "figures.md"
 
 KB = 1024
+# Whom a reader may be using today.
+SHOWN_FIRST = {OURS.name, AIOBOTO3.name, AIODYNAMO.name, "boto3 in threads", "Node, AWS SDK v3"}
 TURNS = [
     Load(scheme, size, at_once) for scheme in ("http", "https") for size in (KB, 4 * KB) for at_once in (1, 16, 64)
 ]
@@ -53,6 +55,7 @@ def main() -> None:
         growth = measure(server, GROWING, [*BY_SIZE, *BY_USERS], Length(2, 0.05) if is_quick else Length(7, 0.1))
         alone = _measured_alone(server, 3 if is_quick else 9)
     sections = [
+        report.summary(results, [c for c in contenders if c.name in SHOWN_FIRST]),
         *("## Turns", "![CPU per turn](performance-turn.svg)", report.turns_table(results, contenders, loads)),
         *(report.ratios_table(results, contenders, loads), report.stub_text(results, loads)),
         *("## On uvloop", UVLOOP_NOTE, report.loops_table(results, ON_UVLOOP, OF_FIGURES)),

@@ -78,6 +78,13 @@ def figures_page(results: Results) -> str:
     return f"# The figures to reach\n\nWritten by `make bench` on {day}; {machine()}.\n\n{figures_table(results)}"
 
 
+def summary(results: Results, contenders: Sequence[Contender]) -> str:
+    """What a user wants to know, before all tables."""
+    load = Load("https")
+    cells = [[c.name, f"{micros(results[c, load].micros)} µs", f"{results[c, load].rate:,.0f}"] for c in contenders]
+    return "A turn with 1 KB over TLS, 16 at once:\n\n" + table(["", "CPU of a turn", "turns/s of one process"], cells)
+
+
 def stub_text(results: Results, loads: Sequence[Load]) -> str:
     """Whether the stub was what was measured."""
     busiest = max(

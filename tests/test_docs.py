@@ -1,14 +1,24 @@
 """The manual: every block of Python in the README and in docs/ runs, links lead somewhere, and all names are in it."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 import dynadb_async
+from dynadb_async import (
+    ClientConfig,
+    DynamoDbConfig,
+    MarshallConfig,
+    StoredElements,
+    StoredHistory,
+    TableConfig,
+)
 from tests.engines import Engine
 
 ROOT = Path(__file__).parent.parent
@@ -253,3 +263,27 @@ def test_what_errors_say_is_what_the_page_quotes() -> None:
 def test_the_readme_is_read_in_five_minutes() -> None:
     """It stays under 200 lines; more goes to the manual."""
     assert len((ROOT / "README.md").read_text().splitlines()) < 200
+
+
+def test_the_defaults_are_in_the_reference() -> None:
+    """They are those of the README's table, and those of the classes."""
+    rows = re.findall(r"^\| `?\w+`? \| .*=.* \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    reference = (ROOT / "docs" / "reference" / "settings.md").read_text()
+    kinds = (TableConfig, ClientConfig, MarshallConfig, StoredElements, StoredHistory, DynamoDbConfig)
+    defaults = {name: field.default for kind in kinds for name, field in attrs.fields_dict(kind).items()}
+    told = re.findall(r"[`( ](\w+)=(True|False|\d[\d.]*|\"\w+\")", "".join(rows))
+
+    assert len(rows) == 5
+    assert [row for row in rows if row not in reference] == []
+    assert {name: ast.literal_eval(text) for name, text in told if name in defaults} == {
+        name: defaults[name] for name, _ in told if name in defaults
+    }
+    assert len(told) > 30
+
+
+def test_every_page_is_in_the_manual() -> None:
+    """A new page gets its place in mkdocs.yml, under `nav`."""
+    named = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
+
+    assert sorted(pages) == sorted(named)
