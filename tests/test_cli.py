@@ -1,5 +1,6 @@
 """The `dynadb` command: what it says, how it ends, and that nothing is lost on the way."""
 
+import asyncio
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ import pytest
 from attrs import frozen
 from typer.testing import CliRunner
 
+from dynadb_async import AsyncDynamoDb, DynamoDbConfig
 from dynadb_async.cli import with_settings_first
 from dynadb_async.cli.commands import app
 from tests.cli_page import PAGE, lasting, page
@@ -340,6 +342,30 @@ def test_a_pipe_that_is_closed_is_no_traceback(file: Engine) -> None:
         said = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
         assert "Traceback" not in said.stderr
         assert "Exception" not in said.stderr
+
+
+def test_conversations_are_everywhere(table: Table, dynadb: Dynadb, tmp_path: Path) -> None:
+    """Who has nothing but a conversation is listed, shown, exported, deleted and imported, too."""
+    talks = {"DYNADB_CONVERSATIONS__TABLE__NAME": f"{table.name}-log"}
+    assert 0 == dynadb("table", "create", **talks).status
+    environment = environment_of(table) | talks
+
+    async def talk() -> None:
+        async with AsyncDynamoDb(DynamoDbConfig.from_env(environment)) as db:
+            await db.conversation("ada", "talk").append([{"role": "user", "content": "hello"}])
+
+    asyncio.run(talk())
+    assert "ada\n" == dynadb("user", "list", **talks).out
+    assert "user      hello" in dynadb("user", "show", "ada", **talks).out
+    before = json.loads(dynadb("user", "export", "ada", **talks).out)
+    assert "hello" == before["conversations"]["talk"]["messages"][0]["content"]
+    file = tmp_path / "users.jsonl"
+    assert "1 users exported" in dynadb("export", str(file), **talks).told
+    assert "nothing is left" in dynadb("user", "delete", "ada", "--yes", **talks).out
+    assert 1 == dynadb("user", "show", "ada", **talks).status
+    assert 2 == dynadb("import", str(file)).status
+    assert "1 users imported" in dynadb("import", str(file), **talks).told
+    assert before == json.loads(dynadb("user", "export", "ada", **talks).out)
 
 
 def test_the_page_shows_what_the_command_says() -> None:

@@ -119,4 +119,5 @@ def _coloured(checks: "list[Check]") -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     for check in checks:
-        console.print(Text(_told(check)[:1], style=COLOURS[check.is_good]) + Text(_told(check)[1:]))
+        told = _told(check)
+        console.print(Text.assemble((told[:1], COLOURS[check.is_good]), told[1:]))

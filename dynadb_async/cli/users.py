@@ -91,7 +91,11 @@ def _head(user_id: str, stored: dict[str, Any], expiry: timedelta) -> list[str]:
         lines += [f"  {name:<7} {brief(session[name])}" for name in ("id", "state", "data") if session.get(name)]
     data = user.get("data") if isinstance(user, dict) else user
     members = data.items() if isinstance(data, dict) else []
-    return [*lines, "data", *(f"  {brief(name, 30)}: {brief(value)}" for name, value in members)]
+    return [
+        *lines,
+        *(["data"] if members else []),
+        *(f"  {brief(name, 30)}: {brief(value)}" for name, value in members),
+    ]
 
 
 TIMES = {"createdAt": "created", "updatedAt": "updated", "expiresAt": "expires"}
