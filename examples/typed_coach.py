@@ -42,7 +42,7 @@ class Runner:
     """
 
     name: str = ""
-    runs: list[Run] = field(factory=list)
+    runs: list[Run] = field(factory=list[Run])
     earlier_meters: int = 0
 
 
