@@ -1,14 +1,17 @@
 """The store for the Claude Agent SDK, held to the SDK's own conformance run."""
 
+import asyncio
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from claude_agent_sdk import fold_session_summary
 from claude_agent_sdk.testing import run_session_store_conformance
 
-from dynadb_async import AsyncDynamoDb
+from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig
 from dynadb_async.claude_agent_sdk import DynamoDbSessionStore
+from dynadb_async.testing import local_server
 from frameworks.page import names
 from frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
 
@@ -51,6 +54,23 @@ async def test_a_uuid_in_another_batch_is_read_once(db: AsyncDynamoDb[Any]) -> N
 
     loaded = await store.load(KEY)
     assert [entry.get("uuid") for entry in loaded or []] == ["a", "b", None, None]
+
+
+async def test_the_summary_is_of_all_entries() -> None:
+    """However many append at once, the summary is what the entries fold to in their order."""
+    folded = ("customTitle", "aiTitle", "lastPrompt", "summary", "gitBranch")
+    entries = [{"type": "x", "uuid": name, name: name} for name in folded]
+    with local_server() as server:
+        config = DynamoDbConfig("users", client=ClientConfig(**server.client), conversations=Conversations("talks"))
+        async with AsyncDynamoDb(config) as db:
+            store = DynamoDbSessionStore(db)
+            await asyncio.gather(*(store.append(KEY, [entry]) for entry in entries))
+            loaded = await store.load(KEY)
+            (summary,) = await store.list_session_summaries("project")
+
+    assert loaded is not None
+    assert len(folded) == len(loaded)
+    assert fold_session_summary(None, KEY, loaded)["data"] == summary["data"]
 
 
 async def test_sessions_go_with_their_user(db: AsyncDynamoDb[Any]) -> None:

@@ -72,7 +72,7 @@ SUITES = (
         least=9,
         theirs=OPENAI_TESTS,
     ),
-    Suite(name="claude-agent-sdk", version="0.2.189", check="check_claude_agent_sdk.py", least=8),
+    Suite(name="claude-agent-sdk", version="0.2.189", check="check_claude_agent_sdk.py", least=9),
     Suite(name="agent-framework-core", version="1.23.0", check="check_agent_framework.py", least=6),
     Suite(name="pydantic-ai-slim", version="2.68.0", check="check_pydantic_ai.py", least=3),
 )
