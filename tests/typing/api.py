@@ -201,3 +201,11 @@ class OwnSerializer:
 
 
 serializers: list[Serializer] = [DynamoDbSerializer(), JsonSerializer(), OwnSerializer()]
+
+
+def turn_by_hand(now: datetime, data: Profile) -> None:
+    """A test of a handler needs no adapter."""
+    user, history = User(id="user-1", data=data, is_new=False), History([{"output": "Hello."}])
+    turn = Turn(user=user, session=Session("session-1"), history=history, created_at=now, updated_at=now)
+    assert_type(turn, Turn[Profile])
+    assert_type(turn.user.data, Profile)
