@@ -60,8 +60,8 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of ours
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=__import__(__name__))
         from dynadb_async import face  # noqa: PLC0415
 
-        globals().update({public: getattr(face, public) for public in __all__})
-        return globals()[name]
+        globals().update({public: getattr(face, public) for public in __all__ if public in vars(face)})
+        return globals().get(name) or getattr(face, name)
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

@@ -18,8 +18,6 @@ from dynadb_async.observer import Observer
 from dynadb_async.running.block import TurnBlock
 from dynadb_async.running.handling import handled
 from dynadb_async.running.live import Live
-from dynadb_async.running.scan import Scan
-from dynadb_async.running.users import Bounds, Reading, scan_of
 from dynadb_async.turn import Session, T, Turn
 from dynadb_async.values.serializer import DynamoDbSerializer, Serializer
 
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from dynadb_async.conversations.log import Log
     from dynadb_async.item.copy import UserCopy
     from dynadb_async.running.diagnosis import Check
+    from dynadb_async.running.scan import Scan
 
 
 def utc_now() -> datetime:
@@ -280,7 +279,7 @@ class AsyncDynamoDb(Generic[T]):
         token: str | None = None,
         segments: int = 4,
         max_capacity: float | None = None,
-    ) -> Scan[str]:
+    ) -> "Scan[str]":
         """
         The ids of all users, in no order, each once, by Scan: `async for user_id in db.users()`.
 
@@ -298,6 +297,8 @@ class AsyncDynamoDb(Generic[T]):
         Raises:
             UsageError: One of them is none; or the adapter is closed.
         """
+        from dynadb_async.running.users import Bounds, Reading, scan_of  # noqa: PLC0415 - for who looks after users
+
         return scan_of(self._running, Bounds(limit, token, segments, max_capacity), Reading.id_of)
 
     def items(
@@ -307,12 +308,14 @@ class AsyncDynamoDb(Generic[T]):
         token: str | None = None,
         segments: int = 4,
         max_capacity: float | None = None,
-    ) -> Scan[dict[str, Any]]:
+    ) -> "Scan[dict[str, Any]]":
         """
         What is stored about each user, as `users` finds them and `export` has it; the user's id is in it, too.
 
         Where conversations are configured, each user costs a query besides. What can't be read is skipped, and counted.
         """
+        from dynadb_async.running.users import Bounds, Reading, scan_of  # noqa: PLC0415 - for who looks after users
+
         return scan_of(self._running, Bounds(limit, token, segments, max_capacity), Reading.exported)
 
     def copies(
@@ -325,6 +328,7 @@ class AsyncDynamoDb(Generic[T]):
     ) -> "Scan[UserCopy]":
         """All of each user as it is stored, conversations and all, to be moved; as `users` finds them."""
         from dynadb_async.running.copies import copy_of  # noqa: PLC0415 - for who moves users
+        from dynadb_async.running.users import Bounds, scan_of  # noqa: PLC0415
 
         return scan_of(self._running, Bounds(limit, token, segments, max_capacity), copy_of)
 

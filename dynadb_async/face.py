@@ -1,5 +1,8 @@
 """The public names, and where they live."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from dynadb_async.adapter import AsyncDynamoDb
 from dynadb_async.config import (
     ClientConfig,
@@ -36,12 +39,14 @@ from dynadb_async.errors import (
     VersionConflictError,
 )
 from dynadb_async.item import StoredItem, UserData
-from dynadb_async.item.copy import UserCopy
 from dynadb_async.observer import Observer
-from dynadb_async.running.diagnosis import Check
-from dynadb_async.running.scan import Scan
 from dynadb_async.turn import History, Session, Turn, User
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
+
+if TYPE_CHECKING:
+    from dynadb_async.item.copy import UserCopy
+    from dynadb_async.running.diagnosis import Check
+    from dynadb_async.running.scan import Scan
 
 __all__ = [
     "AsyncDynamoDb",
@@ -89,3 +94,12 @@ __all__ = [
     "VersionConflictError",
     "__version__",
 ]
+
+if not TYPE_CHECKING:
+    # No turn needs them: they are for those who look after users and tables.
+    LATER = {"Check": "running.diagnosis", "Scan": "running.scan", "UserCopy": "item.copy"}
+
+    def __getattr__(name: str) -> object:
+        if name not in LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"dynadb_async.{LATER[name]}"), name)

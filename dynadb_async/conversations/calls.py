@@ -17,7 +17,7 @@ from dynadb_async.item.layout import Item
 from dynadb_async.values.attribute_json import encoded
 
 BATCH = 25
-CUTS = {"ProjectionExpression": "#key, #name, #cut", "ExpressionAttributeNames": {"#cut": "cut"}}
+CUTS: dict[str, Any] = {"ProjectionExpression": "#key, #name, #cut", "ExpressionAttributeNames": {"#cut": "cut"}}
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 

@@ -4,7 +4,6 @@ import asyncio
 import platform
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 from attrs import frozen
@@ -77,6 +76,8 @@ async def diagnosed(live: Live) -> list[Check]:
 
 
 def _versions() -> Check:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - it takes as long as a start
+
     found = [f"Python {platform.python_version()}"]
     for name in PACKAGES:
         try:

@@ -51,7 +51,10 @@ class Save:
     __slots__ = ("_loaded", "_now", "layout", "line", "store", "turn", "until")
 
     def __init__(self, store: Store, turn: Turn[Any], line: Line, until: float) -> None:
-        self.store, self.turn, self.line, self.until = store, turn, line, until
+        self.store: Store = store
+        self.turn: Turn[Any] = turn
+        self.line: Line = line
+        self.until: float = until
         self.layout: Layout = store.layout
         self._loaded: Loaded = turn.loaded
         self._now = asyncio.get_running_loop().time

@@ -30,7 +30,7 @@ class Stay:
 
     def __init__(self, live: Live, user_id: str, io_timeout: float | None, *, is_patient: bool = False) -> None:
         live.store.layout.key(user_id)
-        self.live = live
+        self.live: Live = live
         self.left: TimeLeft = live.time_left(io_timeout)
         self._user_id = user_id
         self._known_from = live.loop.time()

@@ -31,7 +31,7 @@ EVENTS = (
     "after-call-error",
 )
 # Where tracing and mocks put their own.
-PLACES = {
+PLACES: dict[str, tuple[str, ...]] = {
     "botocore.client": ("BaseClient.__init__", "BaseClient._make_api_call", "ClientCreator.create_client"),
     "botocore.session": ("Session.__init__", "Session.create_client"),
     "botocore.endpoint": ("Endpoint.make_request",),

@@ -57,7 +57,7 @@ MEANT = {
 NO_REGION = f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}"
 
 # Not a setting's fault, but that of whoever gives the credentials, or of the way there.
-OF_OTHERS = (
+OF_OTHERS: tuple[type[Exception], ...] = (
     ClientError,
     ConnectionError,
     CredentialRetrievalError,
@@ -69,7 +69,7 @@ OF_OTHERS = (
 
 # Their texts name settings, files and profiles. Those of others may hold what a program said, or an address with a
 # password in it.
-HARMLESS = (
+HARMLESS: tuple[type[Exception], ...] = (
     ConfigNotFound,
     ConfigParseError,
     InvalidConfigError,

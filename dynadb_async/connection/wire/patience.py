@@ -23,7 +23,8 @@ class Patience:
     def __init__(self, most: float) -> None:
         self._most = most
         self._smoothed = self._variation = -1.0
-        self._estimate = self.seconds = most
+        self._estimate = most
+        self.seconds: float = most
         self._in_vain = 0
 
     def learn(self, took: float) -> None:
@@ -33,7 +34,8 @@ class Patience:
         else:
             self._variation += (abs(self._smoothed - took) - self._variation) / 4
             self._smoothed += (took - self._smoothed) / 8
-        self._estimate = self.seconds = min(self._most, max(SHORTEST, self._smoothed + 4 * self._variation))
+        self._estimate = min(self._most, max(SHORTEST, self._smoothed + 4 * self._variation))
+        self.seconds = self._estimate
         self._in_vain = 0
 
     def ended(self) -> None:
