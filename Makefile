@@ -133,7 +133,7 @@ newest: $(READY) ## Run the contract tests with the newest aiobotocore, which ai
 
 frameworks: $(READY) ## Run agent frameworks' own tests on our adapters, and write docs/frameworks.md; ARGS=--newest only looks
 	@$(TRY_ENGINES)
-	@$(PY) -m frameworks $(ARGS)
+	@$(PY) -m tests.frameworks $(ARGS)
 
 bench: $(BENCH)/ready ## Measure what a turn costs, here and elsewhere (10 minutes), into docs/; ARGS=--quick looks only
 	@$(TRY_ENGINES)

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 
 # Known to nobody where the framework is not installed; to a type checker it is whatever is asked for.
-ProviderBase: Any = HistoryProvider
+_ProviderBase: Any = HistoryProvider
+_Message: Any = Message
 
 
-class DynamoDbHistoryProvider(ProviderBase):  # type: ignore[misc] # it is a HistoryProvider
+class _HistoryProvider(_ProviderBase):  # type: ignore[misc] # it is a HistoryProvider
     """
     A history provider: the session's id is a conversation of a user.
 
@@ -55,7 +56,7 @@ class DynamoDbHistoryProvider(ProviderBase):  # type: ignore[misc] # it is a His
     ) -> list[Any]:
         """All messages of the session, oldest first."""
         page = await self._talk(session_id, state).messages()
-        return [Message.from_dict(message) for message in page.messages]
+        return [_Message.from_dict(message) for message in page.messages]
 
     async def save_messages(
         self, session_id: str | None, messages: Sequence[Any], *, state: Mapping[str, Any] | None = None, **_: Any
@@ -76,3 +77,8 @@ class DynamoDbHistoryProvider(ProviderBase):  # type: ignore[misc] # it is a His
             place = f'session.state["{self.source_id}"] = {{"user_id": ...}}'
             raise UsageError(f"a history needs a session and a user: run(..., session=session) with {place}")
         return self._db.conversation(user_id, session_id)
+
+
+_HistoryProvider.__name__ = _HistoryProvider.__qualname__ = "DynamoDbHistoryProvider"
+DynamoDbHistoryProvider: Any = _HistoryProvider
+"""The history provider; to a type checker whatever is asked for, since its framework may not be there."""

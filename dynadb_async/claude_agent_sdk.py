@@ -32,6 +32,9 @@ MOST_TRIES = 40
 LONGEST_PAUSE = 0.5  # seconds
 
 
+_fold: Any = fold_session_summary
+
+
 @frozen(eq=False)
 class DynamoDbSessionStore:
     """
@@ -56,7 +59,7 @@ class DynamoDbSessionStore:
             return
         for tries in range(MOST_TRIES):
             info = await talk.info()
-            state = fold_session_summary(info and _summary(key["session_id"], info), key, list(entries))
+            state = _fold(info and _summary(key["session_id"], info), key, list(entries))
             try:
                 expected = info.revision if info else ""
                 await talk.append(entries, append_id=append_id, state=state["data"], expected=expected)
@@ -74,8 +77,10 @@ class DynamoDbSessionStore:
         entries = []
         for entry in (await self._talk(key).messages()).messages:
             uuid = entry.get("uuid")
-            if uuid is None or uuid not in seen:
-                entries.append(entry)
+            if uuid in seen:
+                continue
+            entries.append(entry)
+            if uuid is not None:
                 seen.add(uuid)
         return entries or None
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from frameworks.__main__ import Counts, counts, write_table
-from frameworks.page import PAGE, program
-from frameworks.suites import SUITES
+from tests.frameworks.__main__ import Counts, counts, write_table
+from tests.frameworks.page import PAGE, program
+from tests.frameworks.suites import SUITES
 
 REPORT = """<testsuites><testsuite>
 <testcase name="a"/><testcase name="b"/>

@@ -8,22 +8,43 @@ through a proxy it accepts anything. It also follows redirects, with the session
 import io
 import logging
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aiobotocore.config import AioConfig
-from aiobotocore.httpsession import AIOHTTPSession
 from attrs import frozen
 
 from dynadb_async.connection.trust import is_verified, verified
 from dynadb_async.errors import ConfigError
+
+if TYPE_CHECKING:
+
+    class AioConfig:
+        """The SDK's own, as far as it is used here: it ships no types."""
+
+        def __init__(self, **options: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+        def merge(self, other_config: Any) -> Any:
+            """Another one, laid over this one."""
+
+    class AIOHTTPSession:
+        """The same."""
+
+        def __init__(self, *args: Any, **options: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+        def _get_ssl_context(self) -> ssl.SSLContext: ...
+        def _setup_proxy_ssl_context(self, proxy_url: str) -> ssl.SSLContext | None: ...
+        def _create_connector(self, proxy_url: str | None) -> Any: ...
+        async def _get_session(self, proxy_url: str | None) -> Any: ...
+else:
+    from aiobotocore.config import AioConfig
+    from aiobotocore.httpsession import AIOHTTPSession
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
 LARGE = 1024 * 1024
 
 
-class CheckedHttpSession(AIOHTTPSession):  # type: ignore[misc] # it ships no types
+class CheckedHttpSession(AIOHTTPSession):
     """The SDK's own connections, with the host's name checked, through a proxy too, and without redirects."""
 
     def __init__(self, verify: Any = True, *args: Any, **kwargs: Any) -> None:  # noqa: FBT002 - the SDK's own
@@ -88,7 +109,7 @@ class _WithoutRedirects:
         return await self.session.request(method, **details, allow_redirects=False)
 
 
-class CheckedConfig(AioConfig):  # type: ignore[misc] # it ships no types
+class CheckedConfig(AioConfig):
     """A session's default settings by which all its clients check host names, those for credentials too."""
 
     def __init__(self) -> None:

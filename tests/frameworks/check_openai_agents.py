@@ -11,8 +11,8 @@ from openai.types.responses import ResponseOutputMessage, ResponseOutputText
 
 from dynadb_async import AsyncDynamoDb, SerializationError
 from dynadb_async.openai_agents import DynamoDbSession
-from frameworks.page import names
-from frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
+from tests.frameworks.page import names
+from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
 
 
 def said(text: str) -> dict[str, Any]:

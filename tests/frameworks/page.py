@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parent.parent / "docs" / "frameworks.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "frameworks.md"
 
 
 def program(framework: str) -> str:

@@ -8,8 +8,8 @@ from agent_framework import Agent, BaseChatClient, ChatResponse, Message
 
 from dynadb_async import AsyncDynamoDb, UsageError
 from dynadb_async.agent_framework import DynamoDbHistoryProvider
-from frameworks.page import names
-from frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
+from tests.frameworks.page import names
+from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
 
 
 class Echo(BaseChatClient):  # type: ignore[misc]

@@ -3,7 +3,16 @@
 from attrs import frozen
 
 TOOLS = ("moto[server]>=5.1", "pytest>=8.4,<10", "pytest-asyncio>=1.0,<2", "pytest-mock>=3.14,<4")
-OURS = ("-p", "no:cacheprovider", "--import-mode=importlib", "-o", "asyncio_mode=auto", "-W", "error")
+OURS = (
+    "--confcutdir=tests/frameworks",
+    "-p",
+    "no:cacheprovider",
+    "--import-mode=importlib",
+    "-o",
+    "asyncio_mode=auto",
+    "-W",
+    "error",
+)
 
 
 @frozen(kw_only=True)
@@ -45,7 +54,7 @@ class Suite:
 
 
 OPENAI_TESTS = Theirs(
-    plugin="frameworks.openai_agents_plugin",
+    plugin="openai_agents_plugin",
     tests=(
         *(
             f"tests/memory/test_{name}.py"

@@ -1,7 +1,7 @@
 """
 20 writers of one session, in 2 processes, while answers are lost on the way: what was acknowledged is there, and once.
 
-`python -m frameworks.writers SETTINGS` is one of the processes: a line on stdin starts it.
+`python -m tests.frameworks.writers SETTINGS` is one of the processes: a line on stdin starts it.
 """
 
 import asyncio
@@ -115,7 +115,7 @@ async def race(framework: str) -> Race:
 
 
 async def _process(settings: dict[str, Any]) -> list[str]:
-    command = [sys.executable, "-m", "frameworks.writers", json.dumps(settings)]
+    command = [sys.executable, "-m", "tests.frameworks.writers", json.dumps(settings)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     told, _ = await process.communicate()
     acknowledged: list[str] = json.loads(told)

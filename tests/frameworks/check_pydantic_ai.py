@@ -8,7 +8,7 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 
 from dynadb_async import AsyncDynamoDb
-from frameworks.page import names
+from tests.frameworks.page import names
 
 
 def recipe(db: AsyncDynamoDb[Any]) -> Any:

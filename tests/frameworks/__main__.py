@@ -1,9 +1,10 @@
 """
-`python -m frameworks`: run each framework's tests in a venv of its own, and write docs/frameworks.md's table.
+`python -m tests.frameworks`: run each framework's tests in a venv of its own, and write docs/frameworks.md's table.
 
 With `--newest`, of their newest releases, and nothing is written. Names as arguments run some only.
 """
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -13,9 +14,9 @@ from xml.etree import ElementTree as ET
 
 from attrs import frozen
 
-from frameworks.suites import OURS, SUITES, TOOLS, Suite
+from tests.frameworks.suites import OURS, SUITES, TOOLS, Suite
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / ".venv-frameworks"
 PAGE = ROOT / "docs" / "frameworks.md"
 BEGIN, END = "<!-- written by make frameworks -->\n", "<!-- end -->"
@@ -86,7 +87,10 @@ class Venv:
 
     def python(self, *arguments: str, folder: Path = ROOT) -> int:
         """Run the venv's Python; its exit code."""
-        return subprocess.run([self.folder / "bin" / "python", *arguments], cwd=folder, check=False).returncode
+        # A framework's tests have a `tests` of their own: our plugin for them is found here.
+        variables = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+        command = [self.folder / "bin" / "python", *arguments]
+        return subprocess.run(command, cwd=folder, env=variables, check=False).returncode
 
     def install(self) -> None:
         """
@@ -133,7 +137,7 @@ class Venv:
         if theirs := suite.theirs:
             options = ("-p", theirs.plugin, "-p", "no:cacheprovider")
             found.append(self.tests("its own", theirs.least, *options, *theirs.tests, folder=self.sdist()))
-        return [*found, self.tests("ours", suite.least, *OURS, f"frameworks/{suite.check}")]
+        return [*found, self.tests("ours", suite.least, *OURS, f"tests/frameworks/{suite.check}")]
 
 
 def write_table(page: str, rows: list[str]) -> str:

@@ -12,8 +12,8 @@ from claude_agent_sdk.testing import run_session_store_conformance
 from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig
 from dynadb_async.claude_agent_sdk import DynamoDbSessionStore
 from dynadb_async.testing import local_server
-from frameworks.page import names
-from frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
+from tests.frameworks.page import names
+from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
 
 KEY = {"project_key": "project", "session_id": "session"}
 
