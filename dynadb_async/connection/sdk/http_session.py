@@ -117,7 +117,7 @@ class CheckedConfig(AioConfig):
 
     def merge(self, other_config: Any) -> AioConfig:
         """The SDK's own loses everything that is not botocore's."""
-        merged = super().merge(other_config)
+        merged: AioConfig = super().merge(other_config)
         merged.connector_args = getattr(other_config, "connector_args", None) or merged.connector_args
         merged.http_session_cls = http_session_class(getattr(other_config, "http_session_cls", AIOHTTPSession))
         return merged
