@@ -115,9 +115,9 @@ class CheckedConfig(AioConfig):
     def __init__(self) -> None:
         super().__init__(http_session_cls=CheckedHttpSession)
 
-    def merge(self, other_config: Any) -> AioConfig:
+    def merge(self, other_config: Any) -> Any:
         """The SDK's own loses everything that is not botocore's."""
-        merged: AioConfig = super().merge(other_config)
+        merged = super().merge(other_config)
         merged.connector_args = getattr(other_config, "connector_args", None) or merged.connector_args
         merged.http_session_cls = http_session_class(getattr(other_config, "http_session_cls", AIOHTTPSession))
         return merged
