@@ -1,11 +1,9 @@
 """Conversations in one event loop: appended to, read, cut, deleted."""
 
 import logging
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing
+from contextlib import aclosing
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 
 from attrs import define, evolve, field
@@ -34,8 +32,9 @@ from dynadb_async.conversations.layout import (
 from dynadb_async.conversations.pages import Pages, Place
 from dynadb_async.conversations.reading import Group, Reader
 from dynadb_async.conversations.users import source_of
+from dynadb_async.conversations.working import Working
 from dynadb_async.conversations.writing import EVERYTHING, Writing
-from dynadb_async.errors import RequestError, TableNotFoundError, VersionConflictError
+from dynadb_async.errors import RequestError, VersionConflictError
 from dynadb_async.item import Item, Layout
 from dynadb_async.item.layout import text_of_time
 from dynadb_async.running.live import Live
@@ -96,9 +95,9 @@ class Log:
             unswept=unswept,
         )
 
-    def working(self, what: str) -> "Working":
+    def working(self, what: str) -> Working:
         """One call as an async context manager: with the table ready, and the time by which it has to end."""
-        return Working(self, what)
+        return Working(self.live, self.table, what)
 
     def over(self, connection: Connection) -> "Log":
         """The same, read over another connection."""
@@ -277,37 +276,6 @@ class Log:
     def _found_dead(self, names: Names, ranges: list[tuple[int, int]]) -> None:
         if len(self.unswept) < MOST_UNSWEPT:
             self.unswept[names] = ranges
-
-
-class Working:
-    """One call, with the table ready; the time by which it has to end, on the event loop's clock."""
-
-    __slots__ = ("_log", "_work")
-
-    def __init__(self, log: Log, what: str) -> None:
-        self._log = log
-        self._work: AbstractContextManager[object] = log.live.under_way(what)
-
-    async def __aenter__(self) -> float:
-        """Wait for the table."""
-        log = self._log
-        self._work.__enter__()
-        try:
-            left = log.live.time_left()
-            if not log.table.is_ready:
-                await log.live.table_ready(log.table, left)
-        except BaseException:
-            self._work.__exit__(*sys.exc_info())
-            raise
-        return left.until()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Note a table that vanished."""
-        if kind is TableNotFoundError:
-            self._log.table.vanished()
-        self._work.__exit__(kind, error, traceback)
 
 
 def _info(name: str, head: Head) -> ConversationInfo:
