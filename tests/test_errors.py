@@ -1,10 +1,8 @@
 """Errors as objects: they go from process to process as they are."""
 
 import copy
-import importlib
 import inspect
 import pickle
-import pkgutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -13,9 +11,9 @@ from typing import Any
 
 import pytest
 
-import dynadb_async
 from dynadb_async import DynaDbError
 from dynadb_async.errors import OutcomeUnknownError, RequestError, SerializationError
+from tests.modules import modules
 
 # What a parameter is given, by its annotation; a new kind of parameter needs a line here.
 SAMPLES: dict[str, Any] = {
@@ -38,9 +36,7 @@ def kinds(root: type[DynaDbError]) -> Iterator[type[DynaDbError]]:
 
 def all_kinds() -> list[type[DynaDbError]]:
     """Those of each module of the package."""
-    for module in pkgutil.walk_packages(dynadb_async.__path__, "dynadb_async."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    assert list(modules())
     return sorted(set(kinds(DynaDbError)), key=lambda kind: kind.__qualname__)
 
 

@@ -2,16 +2,13 @@
 
 import asyncio
 import gc
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
 import pytest
 
-import dynadb_async
 from dynadb_async import (
     AsyncDynamoDb,
     ClientConfig,
@@ -23,6 +20,7 @@ from dynadb_async import (
     Turn,
 )
 from tests.engines import Engine
+from tests.modules import modules
 from tests.sessions import PATIENCE
 
 WORD, USER, TURN = "words-of-a-person", "who-it-is", "which-turn-it-is"
@@ -55,10 +53,9 @@ HARMLESS = {
 def classes() -> list[type]:
     """All that the package defines."""
     found: set[type] = set()
-    for module in pkgutil.walk_packages(dynadb_async.__path__, "dynadb_async."):
-        if not module.name.endswith("__main__"):
-            members = vars(importlib.import_module(module.name)).values()
-            found.update(one for one in members if inspect.isclass(one) and one.__module__.startswith("dynadb_async"))
+    for module in modules():
+        members = vars(module).values()
+        found.update(one for one in members if inspect.isclass(one) and one.__module__.startswith("dynadb_async"))
     return sorted(found, key=lambda one: f"{one.__module__}.{one.__qualname__}")
 
 

@@ -37,7 +37,7 @@ class Noted:
     count: int = 0
 
 
-@define
+@define(repr=False)
 class Output:
     """
     The file that is written, and the note beside it, which says how much of it counts.
