@@ -30,7 +30,8 @@ FEW_TURNS = [Load(scheme, at_once=at_once) for scheme in ("http", "https") for a
 # Four at once: sixteen turns of 300 KB would wait for one another longer than anybody's time-out.
 MANY_SMALL = 150 * KB
 BY_SIZE = [Load(size=size * KB, at_once=4) for size in (1, 4, 16, 64, 300)]
-BY_USERS = [Load(users=users) for users in (1, 10, 100, 1000, 10_000)]
+# A stub keeps nothing: turns of one user at the same time would find that theirs are not there.
+BY_USERS = [Load(users=users) for users in (100, 1000, 10_000)]
 GROWING = (OURS, OURS_ALL_CHANGED, AIOBOTO3, AIODYNAMO, LIMIT)
 
 
