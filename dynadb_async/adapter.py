@@ -132,7 +132,8 @@ class AsyncDynamoDb(Generic[T]):
         """
         Refuse new turns, let open ones save, then close the client. Repeating it does nothing.
 
-        Turns that are still open after `queue_timeout` and twice `operation_timeout` can't be saved any more.
+        Turns that are still open after `queue_timeout`, or as long as a `handle()` was ready to wait, and twice
+        `operation_timeout` can't be saved any more.
         """
         self._leave_ended_loop()
         if self._live is None:

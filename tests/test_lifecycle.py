@@ -168,6 +168,31 @@ async def test_closing_is_bounded(moto: Engine, table_name: str) -> None:
     assert (session.clients, session.closed) == (1, 1)
 
 
+async def test_closing_waits_for_who_waits(memory: Engine, table_name: str) -> None:
+    """A handler that was ready to wait longer than `queue_timeout` for its turn still gets it, and answers."""
+    db = adapter_on(memory, table_name, queue_timeout=0.01, operation_timeout=0.1)
+    await visit(db, "user-1")
+    end = asyncio.Event()
+
+    async def long_turn() -> None:
+        async with db.turn("user-1"):
+            await end.wait()
+
+    async def answer(_: object) -> str:
+        end.set()
+        return "Hello"
+
+    turn = asyncio.create_task(long_turn())
+    await asyncio.sleep(0.05)
+    # Half of that it waits for the turn before it, which does not end.
+    waiting = asyncio.create_task(db.handle("user-1", answer, io_timeout=2))
+    await asyncio.sleep(0.05)
+    await db.close()
+    assert waiting.done()
+    assert "Hello" == await waiting
+    await turn
+
+
 async def test_closing_while_opening(moto: Engine, table_name: str) -> None:
     """An opening that takes longer than the wait ends in an error, and leaves no client."""
     session = slow_session(0.6)

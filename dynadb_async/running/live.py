@@ -38,9 +38,11 @@ class Work:
 
     Attributes:
         table: What they work on.
+        patience: Seconds that one of them may wait before it begins.
     """
 
     table: Table
+    patience: float = field(default=0.0, init=False)
     _pieces: int = field(default=0, init=False)
     _idle: asyncio.Event = field(factory=asyncio.Event, init=False)
 
@@ -160,7 +162,7 @@ class Live:
     async def close(self) -> None:
         """Let what is under way end, but not for ever; then close the client."""
         client = self.connection.config
-        await self.work.ended(client.queue_timeout + 2 * client.operation_timeout)
+        await self.work.ended(max(client.queue_timeout, self.work.patience) + 2 * client.operation_timeout)
         for table in self.tables():
             await table.close()
         await self.connection.ways.close()
