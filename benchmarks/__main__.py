@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import report, start
+from benchmarks import conversations, report, start
 from benchmarks.capacity import capacity
 from benchmarks.lineup import AIOBOTO3, AIODYNAMO, LIMIT, ON_UVLOOP, OURS, OURS_ALL_CHANGED, Load, line_up
 from benchmarks.rounds import Length, measure
@@ -55,6 +55,7 @@ def main() -> None:
         print(report.figures_table(results), flush=True)
         growth = measure(server, GROWING, [*BY_SIZE, *BY_USERS], Length(2, 0.05) if is_quick else Length(7, 0.1))
         alone = _measured_alone(server, 3 if is_quick else 9)
+        talks, grown = _run(server, "conversations", "--json", "0.05" if is_quick else "0.2")
     sections = [
         report.summary(results, [c for c in contenders if c.name in SHOWN_FIRST]),
         *("## Turns", "![CPU per turn](performance-turn.svg)", report.turns_table(results, contenders, loads)),
@@ -65,6 +66,7 @@ def main() -> None:
         "16 at once, HTTP, 1 KB; turns of one user wait for one another:\n",
         report.growth_table(growth, GROWING, BY_USERS, "users"),
         *alone,
+        *("## Conversations", CONVERSATIONS_NOTE, conversations.section(talks, grown)),
         *("## In DynamoDB's own units", _capacity_text()),
     ]
     text = report.page(sections)
@@ -72,7 +74,7 @@ def main() -> None:
     if not is_quick:
         DOCS.mkdir(exist_ok=True)
         (DOCS / "performance.md").write_text(text)
-        FIGURES.write_text(report.figures_page(results))
+        FIGURES.write_text(report.figures_page(results) + "\n" + conversations.figures_table(talks))
         report.write_plots(DOCS, results, contenders, growth, BY_SIZE)
 
 
@@ -126,6 +128,12 @@ def _capacity_text() -> str:
 UVLOOP_NOTE = """\
 `uvicorn[standard]` runs an app on uvloop. The last columns are ratios of CPU time, by pairs of the same round: to the
 same contender on asyncio's own loop, and to dynadb-async on uvloop.
+"""
+
+CONVERSATIONS_NOTE = """\
+Messages of 300 characters. Against a stub, CPU of the whole client: the same transaction and the same Query on
+aioboto3, one growing item as session stores keep it, and a list in memory as the floor. On DynamoDB Local, units and
+milliseconds as a conversation grows.
 """
 
 CAPACITY_NOTE = """

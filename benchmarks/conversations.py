@@ -1,17 +1,17 @@
 """
-What conversations cost: `python -m benchmarks.conversations [SECONDS]`.
+What conversations cost: `python -m benchmarks.conversations [SECONDS]`; `make bench` has it in its report.
 
 CPU time of this process against a stub that answers at once, round by round in turn; and, on DynamoDB Local where it
 is, capacity units and how they grow. Beside ours: the same transaction and the same Query on the aioboto3 client, one
 growing item as published session stores keep it, and a list in memory as the floor.
 """
 
+import argparse
 import asyncio
 import json
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -21,87 +21,24 @@ import orjson
 from aiobotocore.config import AioConfig
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from benchmarks.stub import LENGTH, http_answer
+from benchmarks.conversation_stub import MESSAGE, stub
+from benchmarks.tables import micros, table
 from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig, TableConfig
 from dynadb_async.conversations.layout import Names
 from dynadb_async.conversations.writing import Writing, written
 from tests import engines
 
 KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
-TEXT = "I would like two large pizzas with mushrooms, and please send them to my office this time. " * 3
-MESSAGE = {"role": "user", "content": TEXT}
 AT_ONCE = 16
 ROUNDS = 9
 
+# At least so many times cheaper than the same on the aioboto3 client.
+FIGURES = {"append": 8, "read 20": 8}
+NO_GROWTH = "How it grows is not measured: DynamoDB Local is not here (it needs npm and Java).\n"
+
 Operation = Callable[[int], Awaitable[object]]
-
-
-def page_of(count: int, user: str) -> bytes:
-    """A Query's answer with so many entries of one message each, newest first."""
-    names = Names(key_name="userId", user_id=user, id="talk")
-    items = []
-    for number in reversed(range(count)):
-        item = names.key(names.entry(1_795_000_000_000 + number))
-        item |= {"messages": {"S": orjson.dumps([MESSAGE]).decode()}, "write": {"S": f"w{number:010}"}}
-        items.append(item | {"at": {"S": "2026-05-01T10:20:30.125Z"}})
-    return orjson.dumps({"Items": items, "Count": count, "ScannedCount": count})
-
-
-class Answering(asyncio.Protocol):
-    """One connection: writes succeed, a Query finds as many entries as it asks for."""
-
-    pages: dict[int, bytes]
-
-    def __init__(self) -> None:
-        self._unread = b""
-
-    def connection_made(self, transport: Any) -> None:
-        """The connection stands."""
-        self._write = transport.write
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each request that is complete."""
-        data = self._unread + data
-        while (head := data.find(b"\r\n\r\n")) >= 0:
-            length = LENGTH.search(data, 0, head)
-            end = head + 4 + int(length[1] if length else 0)
-            if len(data) < end:
-                break
-            is_query = data.find(b"_20120810.Query", 0, head) >= 0
-            is_get = data.find(b"_20120810.GetItem", 0, head) >= 0
-            asked = orjson.loads(data[head + 4 : end]) if is_query or is_get else {}
-            self._write(http_answer(self._answer(asked, is_query=is_query)))
-            data = data[end:]
-        self._unread = data
-
-    def _answer(self, asked: dict[str, Any], *, is_query: bool) -> bytes:
-        if is_query:
-            limit = asked.get("Limit", 1000)
-            return self.pages[20 if limit < 100 else 1000]
-        return b"{}"
-
-
-@asynccontextmanager
-async def stub() -> AsyncIterator[str]:
-    """The address of a stub in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.conversations", "--stub"]
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
-    assert process.stdout
-    assert process.stdin
-    try:
-        yield f"http://127.0.0.1:{int(await process.stdout.readline())}"
-    finally:
-        process.stdin.close()
-        await process.wait()
-
-
-async def serve() -> None:
-    """Until the input ends."""
-    Answering.pages = {count: page_of(count, "user-1") for count in (20, 1000)}
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+Results = dict[str, dict[str, list[float]]]
+"""By what is done and who does it, CPU seconds of each round."""
 
 
 async def contenders(stack: AsyncExitStack, url: str) -> dict[str, dict[str, Operation]]:
@@ -192,9 +129,9 @@ async def cpu_of(operation: Operation, count: int) -> float:
     return (time.process_time() - began) / count
 
 
-async def measured(seconds: float) -> dict[str, dict[str, list[float]]]:
-    """By what is done and who does it, CPU seconds, round by round."""
-    results: dict[str, dict[str, list[float]]] = {}
+async def measured(seconds: float) -> Results:
+    """Everybody in turn, in rounds of so many seconds."""
+    results: Results = {}
     async with stub() as url, AsyncExitStack() as stack:
         for what, doers in (await contenders(stack, url)).items():
             counts = {who: max(4, int(seconds / await cpu_of(do, 8))) for who, do in doers.items()}
@@ -258,27 +195,46 @@ async def _cost(units: Units, operation: Callable[[], Awaitable[object]]) -> tup
     return (units.total - before) / 9, 1000 * median(times)
 
 
-def report(results: dict[str, dict[str, list[float]]], rows: list[tuple[int, float, float, float, float]]) -> str:
-    """As a page's section."""
-    lines = ["| what | who | CPU | times ours |", "|---|---|---:|---:|"]
+def section(results: Results, rows: Sequence[Sequence[float]]) -> str:
+    """Who spends how much, and how it grows."""
+    cells = []
     for what, doers in results.items():
-        ours = next(iter(doers.values()))
+        ours = next(iter(doers))
         for who, times in doers.items():
-            factor = median(one / other for one, other in zip(times, ours, strict=True))
-            lines.append(f"| {what} | {who} | {1e6 * median(times):,.0f} µs | {factor:.2f} |")
-    lines += ["", "| messages | append: units | ms | newest 20: units | ms |", "|---:|---:|---:|---:|---:|"]
-    lines += [f"| {n:,} | {a:g} | {am:.1f} | {r:g} | {rm:.1f} |" for n, a, am, r, rm in rows]
-    return "\n".join(lines)
+            cells.append([f"{what}: {who}", micros(1e6 * median(times)), f"{_ratio(doers, who, ours):.2f}"])
+    grown = [[f"{n:,.0f}", f"{a:g}", f"{am:.1f}", f"{r:g}", f"{rm:.1f}"] for n, a, am, r, rm in rows]
+    heads = ["messages stored", "append: units", "ms", "newest 20: units", "ms"]
+    return table(["16 at once, HTTP", "CPU µs", "× ours"], cells) + "\n" + (table(heads, grown) if rows else NO_GROWTH)
 
 
-async def main(seconds: float) -> None:
-    """Print the section."""
+def figures_table(results: Results) -> str:
+    """What this project wants of them, and whether it does."""
+    cells = []
+    for what, wanted in FIGURES.items():
+        ours, rival, *_ = results[what]
+        times = _ratio(results[what], rival, ours)
+        verdict = "reached" if times >= wanted else "MISSED"
+        cells.append([f"{what}: {ours}", rival, f"≥ {wanted}× cheaper", f"{times:.2f}×", verdict])
+    return table(["conversations", "against", "wanted", "measured", ""], cells)
+
+
+def _ratio(doers: dict[str, list[float]], dearer: str, cheaper: str) -> float:
+    return median(one / other for one, other in zip(doers[dearer], doers[cheaper], strict=True))
+
+
+async def main(seconds: float, *, is_json: bool) -> None:
+    """Print it all."""
     results = await measured(seconds)
-    print(report(results, await growth()))
+    try:
+        rows = await growth()
+    except engines.EngineMissingError:
+        rows = []
+    print(json.dumps([results, rows]) if is_json else section(results, rows) + figures_table(results))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--stub"]:
-        asyncio.run(serve())
-    else:
-        asyncio.run(main(float(sys.argv[1]) if sys.argv[1:] else 0.5))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.conversations")
+    parser.add_argument("seconds", nargs="?", type=float, default=0.3, help="of one round, about")
+    parser.add_argument("--json", action="store_true", help="what was measured, for a program")
+    chosen = parser.parse_args()
+    asyncio.run(main(chosen.seconds, is_json=chosen.json))
