@@ -277,6 +277,7 @@ DAMAGED = [
     b'{"tables": {"users": {"items": []}}}',
     b'{"tables": {"users": {"key": {"userId": "X"}, "items": []}}}',
     b'{"tables": {"users": {"key": {"userId": "S"}, "items": [{}]}}}',
+    b'{"tables": {"users": {"key": {"userId": "S"}, "timeToLive": 5, "items": []}}}',
     b'{"tables": {"users": {"key": {"userId": "S"}, "items": [{"userId": 1}]}}}',
     b'[{"userId": 5}]',
     b'[{"userId": "%s"}, {"userId": "%s"}]' % (SECRET.encode(), SECRET.encode()),
@@ -297,6 +298,34 @@ async def test_a_damaged_file_is_left_alone(path: Path, content: bytes) -> None:
     assert caught.value.code == "FileUnusable"
     assert SECRET not in str(caught.value)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "note", [b"{", b"[1]", b'{"table": 5}', b'{"key": ["userId"]}', b'{"timeToLive": {}}', b"\xff"]
+)
+async def test_a_damaged_note_is_none(path: Path, note: bytes) -> None:
+    """What is beside the file is no reason not to read it."""
+    written(path, [{"userId": "user-1", "user": {"data": {"visits": 3}}}])
+    path.with_name("users.json.lock").write_bytes(note)
+    async with adapter(f"file:{path}") as db:
+        assert await visit(db) == 4
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device"])
+async def test_what_has_no_end_is_not_read(path: Path, kind: str) -> None:
+    """It is told at once, though reading it would take for ever."""
+    path.parent.mkdir()
+    os.mkfifo(path) if kind == "a pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(RequestError, match="a pipe or a device"):
+        async with adapter(f"file:{path}"):
+            pass
+
+
+async def test_a_url_of_this_machines_own(path: Path) -> None:
+    """`file:///path` and `file://localhost/path` are the file at /path, as elsewhere."""
+    for number, url in enumerate((f"file:{path}", f"file://{path}", f"file://localhost{path}"), 1):
+        async with adapter(url) as db:
+            assert await visit(db) == number
 
 
 @contextmanager

@@ -36,17 +36,18 @@ def tables_in(text: bytes, note: Any) -> Tables:
     """
     content = _parsed(text)
     if isinstance(content, list):
-        return _of_list(content, note if isinstance(note, dict) else {})
+        # Whatever somebody else wrote there, the list says most by itself.
+        return _of_list(content, note if isinstance(note, dict) and all(map(_is_name, note.values())) else {})
     tables = content.get("tables") if isinstance(content, dict) else None
     if not isinstance(tables, dict):
         raise DamagedError("it is neither a list of items nor a map of tables")
     read = Tables()
     for name, described in tables.items():
         match described:
-            case {"key": dict(key), "items": list(items)} if _is_key(key):
+            case {"key": dict(key), "items": list(items)} if _is_key(key) and _is_name(described.get("timeToLive")):
                 read.add(_filled(Table(name, key, described.get("timeToLive")), items))
             case _:
-                raise DamagedError("a table has no key, or no list of items")
+                raise DamagedError("a table has no key, no list of items, or a timeToLive that is no name")
     return read
 
 
@@ -85,6 +86,10 @@ def _guessed_key(items: Sequence[Plain]) -> str | None:
         if len(texts) == len(items):
             return str(name)
     raise DamagedError("its items have no key: an attribute that is another text in each")
+
+
+def _is_name(name: Any) -> bool:
+    return name is None or (isinstance(name, str) and bool(name))
 
 
 def _is_key(key: dict[str, Any]) -> bool:

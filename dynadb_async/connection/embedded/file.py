@@ -8,6 +8,7 @@ processes apart; under it the file is read again if it is not the one that was s
 
 import logging
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -83,7 +84,9 @@ class FileStore:
     @classmethod
     def at(cls, path: str) -> "FileStore":
         """*path* as in the URL: from the present folder, from ~, or absolute; a link's file is what it leads to."""
-        return cls(os.path.realpath(os.path.expanduser(path.removeprefix("//"))), path)  # noqa: PTH111 - a text
+        # As URLs of files are written elsewhere: file:///absolute, or file://localhost/absolute.
+        plain = path.removeprefix("//localhost" if path.startswith("//localhost/") else "//")
+        return cls(os.path.realpath(os.path.expanduser(plain)), path)  # noqa: PTH111 - a text
 
     def answer(self, request: Request, until: float) -> dict[str, Any]:
         """See `Store`."""
@@ -156,7 +159,8 @@ class FileStore:
                     return
         self._forget()
         try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            # A pipe, which has no end, would be waited for.
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             self._tables = Tables()
             return
@@ -197,6 +201,9 @@ class FileStore:
 
 
 def _all_of(handle: int) -> bytes:
+    kind = os.fstat(handle).st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise DamagedError("it is no file, but a pipe or a device")
     with os.fdopen(handle, "rb", closefd=False) as file:
         return file.read()
 
