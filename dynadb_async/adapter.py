@@ -1,23 +1,17 @@
 """An assistant's memory in DynamoDB: load a person's turn, let it be handled, save it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from functools import cache
-from importlib import import_module
-from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
 from dynadb_async.config import Conversations, DynamoDbConfig
-from dynadb_async.connection.sdk.session import SharedSession
-from dynadb_async.connection.ways import store_of
 from dynadb_async.errors import UsageError
-from dynadb_async.item import Layout, StoredItem, UserData, checked_clock, stored_item
-from dynadb_async.observer import Observer
+from dynadb_async.item import Layout, UserData, checked_clock
 from dynadb_async.running.block import TurnBlock
 from dynadb_async.running.handling import handled
 from dynadb_async.running.live import Live
+from dynadb_async.running.upkeep import Upkeep
 from dynadb_async.turn import Session, T, Turn
 from dynadb_async.values.serializer import DynamoDbSerializer, Serializer
 
@@ -26,9 +20,6 @@ if TYPE_CHECKING:
 
     from dynadb_async.conversations import Conversation, ConversationInfo
     from dynadb_async.conversations.log import Log
-    from dynadb_async.item.copy import UserCopy
-    from dynadb_async.running.diagnosis import Check
-    from dynadb_async.running.scan import Scan
 
 
 def utc_now() -> datetime:
@@ -36,7 +27,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class AsyncDynamoDb(Generic[T]):
+class AsyncDynamoDb(Upkeep, Generic[T]):
     """
     An assistant's memory in DynamoDB, one item per user; one adapter serves a whole process.
 
@@ -88,61 +79,13 @@ class AsyncDynamoDb(Generic[T]):
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """See the class."""
-        self.config: DynamoDbConfig = DynamoDbConfig(table=config) if isinstance(config, str) else config
-        serializer = DynamoDbSerializer(self.config.marshall) if serializer is None else serializer
-        self._layout = Layout(config=self.config, serializer=serializer, user_data=user_data)
-        self._session = SharedSession(aws_session)
-        self._store = store_of(self.config.client)
-        self._clock = clock if clock is utc_now else checked_clock(clock)
-        self.observer: Observer | None = None
-        self._live: Live | None = None
-        self._is_closed = False
-
-    async def __aenter__(self) -> Self:
-        """Open; where that fails, leave nothing open. The same adapter may be opened again."""
-        try:
-            await self.open()
-        except BaseException:
-            await self._let_go()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close."""
-        await self.close()
-
-    async def open(self) -> None:
-        """
-        Make the client and wait for the table, before the first request has to. Repeating it does nothing.
-
-        Raises:
-            ConfigError: There is no region, or there are no credentials.
-            TableError: The table does not fit, is not there and may not be created, or was not ACTIVE in time.
-            UsageError: After `close()`, or while another event loop uses this adapter.
-        """
-        live = self._running()
-        if self.config.enabled:
-            with live.work:
-                await live.connection.open()
-                await live.ensure_tables()
-
-    async def close(self) -> None:
-        """
-        Refuse new turns, let open ones save, then close the client. Repeating it does nothing.
-
-        Turns that are still open after `queue_timeout`, or as long as a `handle()` was ready to wait, and twice
-        `operation_timeout` can't be saved any more.
-        """
-        self._leave_ended_loop()
-        if self._live is None:
-            self._is_closed = True
-            return
-        live = self._running(is_saving=True)
-        self._is_closed = True
-        await live.close()
-        self._live = None
+        config = DynamoDbConfig(table=config) if isinstance(config, str) else config
+        serializer = DynamoDbSerializer(config.marshall) if serializer is None else serializer
+        super().__init__(
+            Layout(config=config, serializer=serializer, user_data=user_data),
+            aws_session=aws_session,
+            clock=clock if clock is utc_now else checked_clock(clock),
+        )
 
     def turn(
         self,
@@ -250,155 +193,6 @@ class AsyncDynamoDb(Generic[T]):
             await live.beside.delete_all(user_id)
         await live.delete(user_id)
 
-    async def export(self, user_id: str) -> dict[str, Any]:
-        """
-        Everything that is stored about the user, as Python values by attribute name; empty if there is nothing.
-
-        Where conversations are configured, `conversations` has them by their ids: `messages`, `state` and the times.
-        """
-        live = self._running()
-        exported = self._layout.exported(await live.read(user_id) or {})
-        talks = {} if live.beside is None else await live.beside.exported(user_id)
-        return exported | ({"conversations": talks} if talks else {})
-
-    async def stored(self, user_id: str) -> StoredItem | None:
-        """
-        The user's item as DynamoDB has it, with the size of each attribute; None if there is none.
-
-        Unlike `export` it takes what no serializer can read. It has no conversations.
-
-        Raises:
-            RequestError: DynamoDB or the network refused, or did not answer in time.
-        """
-        item = await self._running().read(user_id)
-        return None if item is None else stored_item(self._layout, item)
-
-    def users(
-        self,
-        *,
-        limit: int | None = None,
-        token: str | None = None,
-        segments: int = 4,
-        max_capacity: float | None = None,
-    ) -> "Scan[str]":
-        """
-        The ids of all users, in no order, each once, by Scan: `async for user_id in db.users()`.
-
-        Those who have nothing but conversations are among them. Who comes or goes meanwhile may be among them or not;
-        who is past the TTL is not. Items that are no user's are skipped, and counted. It reads whole items: a unit for
-        each 4 KB or 8 KB, as `consistent_read` has it.
-
-        Args:
-            limit: At most so many.
-            token: `token` of an earlier one, which ended early: this one goes on after it. It holds user ids.
-            segments: At so many places of the table at once, 1 to 1000.
-            max_capacity: Read units per second that it stays under, by what DynamoDB says that it charged. A single
-                item may cost more than that; there is a pause after it.
-
-        Raises:
-            UsageError: One of them is none; or the adapter is closed.
-        """
-        from dynadb_async.running.users import Bounds, Reading, scan_of  # noqa: PLC0415 - for who looks after users
-
-        return scan_of(self._running, Bounds(limit, token, segments, max_capacity), Reading.id_of)
-
-    def items(
-        self,
-        *,
-        limit: int | None = None,
-        token: str | None = None,
-        segments: int = 4,
-        max_capacity: float | None = None,
-    ) -> "Scan[dict[str, Any]]":
-        """
-        What is stored about each user, as `users` finds them and `export` has it; the user's id is in it, too.
-
-        Where conversations are configured, each user costs a query besides. What can't be read is skipped, and counted.
-        """
-        from dynadb_async.running.users import Bounds, Reading, scan_of  # noqa: PLC0415 - for who looks after users
-
-        return scan_of(self._running, Bounds(limit, token, segments, max_capacity), Reading.exported)
-
-    def copies(
-        self,
-        *,
-        limit: int | None = None,
-        token: str | None = None,
-        segments: int = 4,
-        max_capacity: float | None = None,
-    ) -> "Scan[UserCopy]":
-        """All of each user as it is stored, conversations and all, to be moved; as `users` finds them."""
-        from dynadb_async.running.copies import copy_of  # noqa: PLC0415 - for who moves users
-        from dynadb_async.running.users import Bounds, scan_of  # noqa: PLC0415
-
-        return scan_of(self._running, Bounds(limit, token, segments, max_capacity), copy_of)
-
-    async def copy(self, user_id: str) -> "UserCopy | None":
-        """All of one user as it is stored, conversations and all, expired or not; None if there is nothing."""
-        from dynadb_async.running.copies import copy_of_user  # noqa: PLC0415 - for who moves users
-
-        return await copy_of_user(self._running(), user_id)
-
-    async def restore(self, copy: "UserCopy", *, overwrite: bool = False, dry_run: bool = False) -> bool:
-        """
-        Store a user as *copy* has it, under a fresh write id, so that no turn that was loaded before passes its save.
-
-        Conversations go first, the item last: after an end in the midst of it, the same again completes it.
-
-        Args:
-            copy: From `copies`, or `UserCopy.from_json`. The key may be called `id`, as the reference's files have it.
-            overwrite: Replace who is there already; else such a user is left alone.
-            dry_run: Write nothing.
-
-        Returns:
-            Whether it was stored, or would be.
-
-        Raises:
-            MalformedItemError: It is no user of ours.
-            RequestError: DynamoDB or the network refused, or did not answer in time.
-        """
-        from dynadb_async.running.copies import restore  # noqa: PLC0415 - for who moves users
-
-        return await restore(self._running(), copy, overwrite=overwrite, is_dry=dry_run)
-
-    async def describe_tables(self) -> dict[str, dict[str, Any]]:
-        """
-        What DynamoDB says of each table by its name: `DescribeTable`, and `TimeToLive` beside it.
-
-        Raises:
-            TableNotFoundError: One is missing.
-            RequestError: DynamoDB or the network refused.
-        """
-        from dynadb_async.running.diagnosis import described  # noqa: PLC0415 - for who looks after tables
-
-        live = self._running()
-        return {table.config.name: await described(live, table.config) for table in live.tables()}
-
-    async def delete_tables(self) -> None:
-        """Delete the tables, with all users in them, and wait until they are gone; one that is missing is none."""
-        from dynadb_async.running.diagnosis import delete_table  # noqa: PLC0415 - for who looks after tables
-
-        live = self._running()
-        for table in live.tables():
-            await delete_table(live, table)
-
-    async def diagnose(self) -> "list[Check]":
-        """What could keep turns from working, looked at one by one, each good or not, and what to do; never raises."""
-        from dynadb_async.running.diagnosis import diagnosed  # noqa: PLC0415 - for who looks after tables
-
-        return await diagnosed(self._running())
-
-    async def ping(self) -> float:
-        """
-        The seconds that one read of the table takes, for a health check; of nobody's item, and for half a read unit.
-
-        Raises:
-            TableError: The table does not fit, or is not there.
-            RequestError: DynamoDB or the network refused, or did not answer within `operation_timeout`.
-            UsageError: After `close()`.
-        """
-        return await self._running().ping()
-
     def conversation(self, user_id: str, conversation_id: str) -> "Conversation":
         """
         A log of messages beside the user's item; no I/O. It needs `conversations` in the configuration.
@@ -411,11 +205,9 @@ class AsyncDynamoDb(Generic[T]):
             UsageError: No conversations are configured.
             SerializationError: The conversation's id is none.
         """
-        config = self._conversations_config()
-        made: Conversation = _room_of_conversations().conversation_of(
-            self._log, self._layout, config, user_id, conversation_id
-        )
-        return made
+        from dynadb_async.conversations.conversation import conversation_of  # noqa: PLC0415 - for who has them
+
+        return conversation_of(self._log, self._layout, self._conversations_config(), user_id, conversation_id)
 
     async def conversations(self, user_id: str) -> "AsyncIterator[ConversationInfo]":
         """
@@ -440,74 +232,10 @@ class AsyncDynamoDb(Generic[T]):
     def _log(self) -> "Log":
         return cast("Log", self._running().beside)
 
-    def _log_of(self, config: Conversations, live: Live) -> "Log":
-        from dynadb_async.conversations.log import Log  # noqa: PLC0415 - for who has them
+    def _begin(self) -> Live:
+        live = super()._begin()
+        if self.config.conversations is not None:
+            from dynadb_async.conversations.log import Log  # noqa: PLC0415 - for who has them
 
-        return Log.of(config, live)
-
-    async def ensure_table(self) -> None:
-        """
-        Wait until the table is ACTIVE, and create it first if it is missing and `create_table_on_init` allows it.
-
-        Concurrent callers share one attempt, so that there is one CreateTable call; a cancelled caller harms nobody.
-        With `create_table_on_init=False` nothing is done at all.
-
-        Raises:
-            TableError: The table has another key schema or TTL attribute.
-            TableNotReadyError: It was not ACTIVE within `ready_timeout`.
-            RequestError: DynamoDB refused.
-        """
-        live = self._running()
-        if self.config.enabled:
-            await live.ensure_tables()
-
-    async def client(self) -> Any:
-        """
-        The one shared aioboto3 DynamoDB client, for what this package does not do: other tables, scans, backups.
-
-        It is made when it is first asked for, or first needed. It has the settings of `config.client`, so that it
-        makes one attempt where the SDK would make several; it belongs to the running event loop, and `close()` ends it.
-
-        Raises:
-            ConfigError: There is no region, there are no credentials, or the endpoint is a store in the process.
-            UsageError: After `close()`, or while another event loop uses this adapter.
-        """
-        live = self._running()
-        with live.work:
-            return await live.connection.client()
-
-    def _running(self, *, is_saving: bool = False) -> Live:
-        """What we have in the running event loop; begun anew if the last loop has ended."""
-        self._leave_ended_loop()
-        loop, live = asyncio.get_running_loop(), self._live
-        if self._is_closed and not (is_saving and live is not None):
-            msg = "used after close(); make a new AsyncDynamoDb, or close this one later"
-            raise UsageError(msg)
-        if live is None:
-            self._live = live = Live.begin(self._layout, self._session, self._store, self._clock, self.observer)
-            if self.config.conversations is not None:
-                live.beside = self._log_of(self.config.conversations, live)
-        if live.loop is not loop:
-            msg = "used from a second event loop while the first is alive; make one AsyncDynamoDb for each loop"
-            raise UsageError(msg)
+            live.beside = Log.of(self.config.conversations, live)
         return live
-
-    async def _let_go(self) -> None:
-        """Close what is open in this event loop, but not the adapter."""
-        live = self._live
-        if live is not None and live.loop is asyncio.get_running_loop():
-            # From here on whoever else uses this adapter begins anew.
-            self._live = None
-            await live.close()
-
-    def _leave_ended_loop(self) -> None:
-        """What belongs to an event loop must not outlive it."""
-        if self._live is not None and self._live.loop.is_closed():
-            self._live.connection.ways.abandon()
-            self._live = None
-
-
-@cache
-def _room_of_conversations() -> ModuleType:
-    """Imported for who has conversations."""
-    return import_module("dynadb_async.conversations.conversation")

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from attrs import define, field
 
@@ -24,11 +24,13 @@ from dynadb_async.observer import Observer
 from dynadb_async.running.line import Line, Lines
 from dynadb_async.running.queue import Queue
 from dynadb_async.running.saving import Save
-from dynadb_async.running.scan import Source
 from dynadb_async.running.store import Store
 from dynadb_async.running.table import Table
 from dynadb_async.running.time_left import TimeLeft
 from dynadb_async.turn import BesideTurn, Session, Turn
+
+if TYPE_CHECKING:
+    from dynadb_async.running.scan import Source
 
 
 @define(eq=False)
@@ -100,7 +102,7 @@ class Beside(Protocol):
         """The same, read over another connection."""
         ...
 
-    def source(self) -> Source:
+    def source(self) -> "Source":
         """Where its users are found."""
         ...
 
