@@ -12,9 +12,9 @@ from dynadb_async.item.kept import attribute_with
 from dynadb_async.item.layout import CREATED_AT, HISTORY, SESSION, UPDATED_AT, USER, Element, Item, Layout, text_of_time
 from dynadb_async.item.loading import Loaded
 from dynadb_async.turn import Turn
+from dynadb_async.values.laying import LEAVES, laid_over
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer
 from dynadb_async.values.size import MEMBER, attribute_size, size_bound
-from dynadb_async.values.typed import LEAVES, laid_over
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 

@@ -9,8 +9,9 @@ from attrs import field, frozen
 from dynadb_async.config.validation import copied
 from dynadb_async.errors import ConfigError, MalformedItemError
 from dynadb_async.turn import T
+from dynadb_async.values.laying import laid_over
 from dynadb_async.values.misfit import told
-from dynadb_async.values.typed import laid_over, maker, names_in
+from dynadb_async.values.typed import maker, names_in
 
 VERSION: Final = "_dataVersion"
 """The reserved member of `user.data`. Beside it the reference, which keeps `data` alone, would lose it."""
@@ -134,6 +135,7 @@ class Shape:
         The app's object, and the stored dict as it is in this version.
 
         Raises:
+            ConfigError: A new user's can't be made of nothing.
             MalformedItemError: What is stored does not fit, or is newer.
         """
         version = version_of(stored)
@@ -143,9 +145,13 @@ class Shape:
         try:
             made = (self.make_newer if is_newer else self.make)(data)
         except Exception as error:
+            reason = told(error, names_in(self.settings.kind))
+            if is_new and hasattr(error, "group_exceptions"):
+                # Of cattrs's own error nobody sees what to do.
+                problem = f"a new user's data is made of an empty dict, so each field needs a default, but {reason}"
+                raise ConfigError(f"{problem} - at user_data") from error
             if is_new:
                 raise
-            reason = told(error, names_in(self.settings.kind))
         else:
             return made, with_version(data, version)
         # Outside of the handler: the class's own error would show what is stored.
@@ -195,6 +201,12 @@ class Shape:
         """
         version = version_of(stored)
         drops = self.settings.extra == "drop" and (version or 1) <= self.settings.version
-        data: dict[str, Any] = laid_over(None if drops else without_version(stored), value)
+        data: dict[str, Any] = laid_over(None if drops else without_version(stored), value, lambda: self._read(stored))
         written: dict[str, Any] = with_version(without_version(data), version)
         return written
+
+    def _read(self, stored: Any) -> Any:
+        try:
+            return self.read(stored, is_new=True)[0]
+        except Exception:  # noqa: BLE001 - what can't be read now can be compared with nothing
+            return None

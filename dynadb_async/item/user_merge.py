@@ -6,7 +6,7 @@ from dynadb_async.errors import VersionConflictError
 from dynadb_async.item.layout import USER, Element
 from dynadb_async.item.merge import MISSING, Resolve, merge, same
 from dynadb_async.item.user_data import Shape, version_of, with_version, without_version
-from dynadb_async.values.typed import laid_over
+from dynadb_async.values.laying import laid_over
 
 
 def merged_user(shape: Shape | None, sides: list[Element], resolve: Resolve) -> Element:

@@ -5,7 +5,6 @@ Cattrs would rather guess: `int("5")`, `list("abc")`, `bool("no")`. Here a value
 for what was guessed would be written over what is stored.
 """
 
-import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -13,25 +12,26 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum, Flag
 from functools import cache, partial
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, Literal, NotRequired, Required, get_args, get_origin
 from uuid import UUID
 
-from attrs import has
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, mapping_structure_factory
 from cattrs.gen.typeddicts import make_dict_structure_fn as make_typed_dict_structure_fn
-from typing_extensions import is_typeddict
+from typing_extensions import TypeAliasType, TypedDict, get_type_hints, is_typeddict
 
 from dynadb_async.config import MarshallConfig
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.misfit import Misfit, expected
 from dynadb_async.values.serializer import DynamoDbSerializer
+from dynadb_async.values.unions import Structure, class_of, is_class, is_union, union
 
-Structure = Callable[[Any, Any], Any]
-"""Of a stored value and the type that it is to have."""
 Read = Callable[[Any], Any]
 """Of a stored value."""
+
+REQUIRED: Any = Required
+NOT_REQUIRED: Any = NotRequired
 
 
 def new_converter(maker_of: Callable[[Any], Callable[[Any], Any] | None], *, is_dropping: bool) -> Converter:
@@ -56,9 +56,11 @@ def new_converter(maker_of: Callable[[Any], Callable[[Any], Any] | None], *, is_
     for applies, fit in ((_is_listed, _listed), (_is_set, _set)):
         _guard(converter, applies, fit)
     factories: list[tuple[Callable[[Any], bool], Callable[[Converter, Any], Structure]]] = [
-        (_is_union, _union),
+        (is_union, union),
+        (_is_alias, _aliased),
+        (_is_named_tuple, _named_tuple),
         (_is_literal, _literal),
-        (_is_class, _instance),
+        (is_class, _instance),
         (_is_mapped, _mapping),
         (is_typeddict, partial(_typed_dict, is_dropping=is_dropping)),
         (lambda kind: maker_of(kind) is not None, lambda _, kind: _made(maker_of(kind))),
@@ -72,17 +74,9 @@ def _made(make: Callable[[Any], Any] | None) -> Structure:
     return lambda value, _: make and make(value)
 
 
-def _class_of(kind: Any) -> Any:
-    return get_origin(kind) or kind
-
-
 def _is_sub(kind: Any, *ancestors: type) -> bool:
-    cls = _class_of(kind)
+    cls = class_of(kind)
     return isinstance(cls, type) and issubclass(cls, ancestors)
-
-
-def _is_class(kind: Any) -> bool:
-    return has(_class_of(kind)) or dataclasses.is_dataclass(_class_of(kind))
 
 
 def _is_enum(kind: Any) -> bool:
@@ -98,17 +92,24 @@ def _is_set(kind: Any) -> bool:
 
 
 def _is_mapped(kind: Any) -> bool:
-    return _class_of(kind) in (dict, OrderedDict, Mapping, MutableMapping)
+    return class_of(kind) in (dict, OrderedDict, Mapping, MutableMapping)
+
+
+def _is_named_tuple(kind: Any) -> bool:
+    return _is_sub(kind, tuple) and hasattr(kind, "_field_defaults") and get_origin(kind) is None
+
+
+def _is_alias(kind: Any) -> bool:
+    return isinstance(kind, TypeAliasType)
+
+
+def _aliased(converter: Converter, kind: Any) -> Structure:
+    structure = converter.get_structure_hook(kind.__value__)
+    return lambda value, _: structure(value, kind.__value__)
 
 
 def _is_literal(kind: Any) -> bool:
     return get_origin(kind) is Literal
-
-
-def _is_union(kind: Any) -> bool:
-    """Unions of classes alone cattrs tells apart by their fields."""
-    parts = [part for part in get_args(kind) if part is not NoneType]
-    return get_origin(kind) in (Union, UnionType) and not (len(parts) > 1 and all(map(_is_class, parts)))
 
 
 def _listed(value: Any) -> Any:
@@ -144,42 +145,49 @@ def _guard(converter: Converter, applies: Callable[[Any], bool], fit: Callable[[
 
 
 def _mapping(converter: Converter, kind: Any) -> Structure:
-    made = OrderedDict if _class_of(kind) is OrderedDict else dict
+    made = OrderedDict if class_of(kind) is OrderedDict else dict
     structure = mapping_structure_factory(kind, converter, made)
     return lambda value, _: structure(_mapped(value), kind)
 
 
 def _typed_dict(converter: Converter, kind: Any, *, is_dropping: bool) -> Structure:
-    structure, known = make_typed_dict_structure_fn(kind, converter), get_type_hints(kind)
+    structure, known = make_typed_dict_structure_fn(_resolved(kind), converter), get_type_hints(kind)
     if not is_dropping:
         return lambda value, _: structure(_mapped(value), kind)
     return lambda value, _: structure({n: member for n, member in _mapped(value).items() if n in known}, kind)
+
+
+@cache
+def _resolved(kind: Any) -> Any:
+    """The same TypedDict, which knows what is not required even if its annotations were text when it was made."""
+    if class_of(kind) is not kind or hasattr(kind, "__parameters__"):
+        return kind
+    marks = {name: get_origin(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
+    required = {name for name in kind.__required_keys__ if marks[name] is not NOT_REQUIRED}
+    required |= {name for name, mark in marks.items() if mark is REQUIRED}
+    hints = get_type_hints(kind)
+    marked = {name: (REQUIRED if name in required else NOT_REQUIRED)[hint] for name, hint in hints.items()}
+    return TypedDict(kind.__name__, marked)  # type: ignore[operator]
+
+
+def _named_tuple(converter: Converter, kind: Any) -> Structure:
+    """Also one that got another field, with a default, since it was stored."""
+    hints = tuple(get_type_hints(kind).values())
+    least = len(hints) - len(kind._field_defaults)
+
+    def structure(value: Any, _: Any) -> Any:
+        if not least <= len(_listed(value)) <= len(hints):
+            raise Misfit(f"expected a list of {len(hints)} members, got {len(value)}")
+        members: Any = tuple[hints[: len(value)]]  # type: ignore[misc]
+        return kind(*converter.get_structure_hook(members)(value, members))
+
+    return structure
 
 
 def _instance(converter: Converter, kind: Any) -> Structure:
     # Also what the constructor does not take: a counter that starts at 0 would start again at each load.
     structure = make_dict_structure_fn(kind, converter, _cattrs_include_init_false=True)
     return lambda value, _: structure(_mapped(value), kind)
-
-
-def _union(converter: Converter, kind: Any) -> Structure:
-    """The first of the types that the value fits."""
-    parts = [(part, converter.get_structure_hook(part)) for part in get_args(kind) if part is not NoneType]
-    is_optional = NoneType in get_args(kind)
-
-    def structure(value: Any, _: Any) -> Any:
-        if value is None and is_optional:
-            return None
-        if len(parts) == 1:
-            return parts[0][1](value, parts[0][0])
-        for part, read in parts:
-            try:
-                return read(value, part)
-            except Exception:  # noqa: BLE001, S112 - whatever a constructor raises: it does not fit
-                continue
-        raise Misfit(f"none of its types fits {type(value).__name__}")
-
-    return structure
 
 
 def _member(value: Any, kind: Any) -> Any:

@@ -45,6 +45,12 @@ def is_record(instance: object) -> bool:
     return dataclasses.is_dataclass(kind) or any(hasattr(kind, name) for name in names)
 
 
+def is_array(instance: object) -> bool:
+    """Whether it is a struct that msgspec reads of a list of its fields."""
+    config = getattr(type(instance), "__struct_config__", None)
+    return config is not None and config.array_like
+
+
 def way_round(element: Any, path: Path) -> Path | None:
     """The place where the structure on the way along *path* first meets itself again."""
     passed: list[Any] = []

@@ -1,26 +1,28 @@
-"""Classes of the app's own made of what is stored, and what is stored of them."""
+"""Classes of the app's own made of what is stored."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
-from decimal import Decimal
-from enum import Enum
+from collections.abc import Callable
 from functools import cache
-from types import NoneType
 from typing import TYPE_CHECKING, Any, get_origin
-from uuid import UUID
 
 import attrs
 from typing_extensions import is_typeddict
 
 from dynadb_async.errors import ConfigError
-from dynadb_async.values.instances import public_fields
-from dynadb_async.values.serializer import LEVELS
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-LEAVES = (str, bytes, bytearray, memoryview, int, float, Decimal, NoneType, datetime, date, time, UUID, Enum)
+# Of pydantic's errors those of values that are stored as a text, a number or a list.
+FORMLESS = {
+    "datetime_type",
+    "date_type",
+    "time_type",
+    "frozen_set_type",
+    "is_instance_of",
+    "set_type",
+    "tuple_type",
+}
 
 
 def maker(kind: Any, *, is_dropping: bool = False) -> Callable[[Any], Any]:
@@ -56,15 +58,37 @@ def _maker_of_itself(kind: Any) -> Callable[[Any], Any] | None:
     if hasattr(kind, "__struct_fields__"):
         from msgspec import convert  # noqa: PLC0415 - it is there, since the class is
 
-        return lambda value: convert(value, kind)
+        struct: Any = kind
+        if struct.__struct_config__.array_like:
+            raise ConfigError(f"{kind.__name__} is stored as a list, and expected is a map - at user_data")
+        return lambda value: convert(value, kind, dec_hook=_structured)
     if not hasattr(kind, "__pydantic_validator__"):
         return None
     if hasattr(kind, "model_validate"):
-        validate: Callable[[Any], Any] = kind.model_validate
-        return validate
+        return _validated(kind.model_validate)
     from pydantic import TypeAdapter  # noqa: PLC0415 - it is there, since the class is
 
-    return TypeAdapter(kind).validate_python
+    return _validated(TypeAdapter(kind).validate_python)
+
+
+def _structured(kind: Any, value: Any) -> Any:
+    """What msgspec does not know, such as a Counter."""
+    return _converter(is_dropping=False).structure(value, kind)
+
+
+def _validated(validate: Callable[..., Any]) -> Callable[[Any], Any]:
+    """As pydantic does it; what is strict also reads what was stored as another type, for DynamoDB has none of it."""
+    from pydantic import ValidationError  # noqa: PLC0415 - it is there, since the class is
+
+    def validated(value: Any) -> Any:
+        try:
+            return validate(value)
+        except ValidationError as error:
+            if not {found["type"] for found in error.errors()} <= FORMLESS:
+                raise
+        return validate(value, strict=False)
+
+    return validated
 
 
 @cache
@@ -87,29 +111,3 @@ def names_in(kind: Any) -> frozenset[str] | None:
         return frozenset()
     parts = [schema, *schema.get("$defs", {}).values()]
     return frozenset(name for part in parts for name in part.get("properties", {}))
-
-
-def laid_over(stored: Any, value: Any, passed: tuple[Any, ...] = ()) -> Any:
-    """
-    *value* as maps, lists and leaves, and under an instance's fields the members of the *stored* map beside them.
-
-    So members that a class does not know survive. An empty set, which DynamoDB can't store, becomes an empty list.
-
-    Raises:
-        SerializationError: A pydantic model refers back to itself.
-    """
-    if isinstance(value, LEAVES) or len(passed) > LEVELS or any(value is outer for outer in passed):
-        # What lies too deep, or around itself, the serializer tells.
-        return value
-    passed = (*passed, value)
-    if isinstance(value, list | tuple):
-        return [laid_over(None, member, passed) for member in value]
-    if isinstance(value, set | frozenset):
-        return value or []
-    below: Mapping[str, Any] = stored if isinstance(stored, dict) else {}
-    if isinstance(value, Mapping):
-        return {name: laid_over(below.get(name), member, passed) for name, member in value.items()}
-    fields = public_fields(value)
-    if fields is None:
-        return value
-    return {**below, **{name: laid_over(below.get(name), field, passed) for name, field in fields.items()}}
