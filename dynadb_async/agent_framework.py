@@ -7,28 +7,20 @@ History of Microsoft's Agent Framework, kept in conversations. Needs `dynadb-asy
     await agent.run("Hello", session=session)
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from dynadb_async import AsyncDynamoDb, UsageError
+from dynadb_async.conversations import Conversation
 
 try:
-    # It has a venv of its own.
-    from agent_framework import HistoryProvider, Message  # pyright: ignore[reportMissingImports]
+    from agent_framework import HistoryProvider, Message
 except ImportError as _missing:
     problem = "this needs Microsoft's Agent Framework: pip install 'dynadb-async[agent-framework]'"
     raise ImportError(problem, name="agent_framework") from _missing
 
-if TYPE_CHECKING:
-    from dynadb_async.conversations import Conversation
 
-
-# Known to nobody where the framework is not installed; to a type checker it is whatever is asked for.
-_ProviderBase: Any = HistoryProvider
-_Message: Any = Message
-
-
-class _HistoryProvider(_ProviderBase):  # type: ignore[misc] # it is a HistoryProvider
+class DynamoDbHistoryProvider(HistoryProvider):
     """
     A history provider: the session's id is a conversation of a user.
 
@@ -52,20 +44,20 @@ class _HistoryProvider(_ProviderBase):  # type: ignore[misc] # it is a HistoryPr
         self._user_id = user_id
 
     async def get_messages(
-        self, session_id: str | None, *, state: Mapping[str, Any] | None = None, **_: Any
-    ) -> list[Any]:
+        self, session_id: str | None, *, state: dict[str, Any] | None = None, **_: Any
+    ) -> list[Message]:
         """All messages of the session, oldest first."""
         page = await self._talk(session_id, state).messages()
-        return [_Message.from_dict(message) for message in page.messages]
+        return [Message.from_dict(message) for message in page.messages]
 
     async def save_messages(
-        self, session_id: str | None, messages: Sequence[Any], *, state: Mapping[str, Any] | None = None, **_: Any
+        self, session_id: str | None, messages: Sequence[Message], *, state: dict[str, Any] | None = None, **_: Any
     ) -> None:
         """Add *messages*, all of them or none."""
         if messages:
             await self._talk(session_id, state).append([message.to_dict() for message in messages])
 
-    def _talk(self, session_id: str | None, state: Mapping[str, Any] | None) -> "Conversation":
+    def _talk(self, session_id: str | None, state: dict[str, Any] | None) -> Conversation:
         """
         The session's conversation.
 
@@ -77,8 +69,3 @@ class _HistoryProvider(_ProviderBase):  # type: ignore[misc] # it is a HistoryPr
             place = f'session.state["{self.source_id}"] = {{"user_id": ...}}'
             raise UsageError(f"a history needs a session and a user: run(..., session=session) with {place}")
         return self._db.conversation(user_id, session_id)
-
-
-_HistoryProvider.__name__ = _HistoryProvider.__qualname__ = "DynamoDbHistoryProvider"
-DynamoDbHistoryProvider: Any = _HistoryProvider
-"""The history provider; to a type checker whatever is asked for, since its framework may not be there."""

@@ -7,32 +7,23 @@ A session is a conversation, and each transcript of its subagents another one. W
 heard no answer, is stored once.
 """
 
-import asyncio
 import json
-import random
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from attrs import field, frozen
 
-from dynadb_async import AsyncDynamoDb, VersionConflictError
-from dynadb_async.conversations import ConversationInfo
+from dynadb_async import AsyncDynamoDb
+from dynadb_async.conversations import Conversation, ConversationInfo
 
 try:
-    # It has a venv of its own.
-    from claude_agent_sdk import fold_session_summary  # pyright: ignore[reportMissingImports]
+    from claude_agent_sdk import fold_session_summary
 except ImportError as _missing:
     problem = "this needs the Claude Agent SDK: pip install 'dynadb-async[claude-agent-sdk]'"
     raise ImportError(problem, name="claude_agent_sdk") from _missing
 
 BETWEEN = "\x1f"
-MOST_TRIES = 40
-LONGEST_PAUSE = 0.5  # seconds
-
-
-_fold: Any = fold_session_summary
 
 
 @frozen(eq=False)
@@ -51,59 +42,40 @@ class DynamoDbSessionStore:
 
     async def append(self, key: Mapping[str, str], entries: Sequence[Mapping[str, Any]]) -> None:
         """Add *entries*; a batch that came before, by its entries' uuids, is not stored again."""
-        if not entries:
-            return
-        talk, append_id = self._talk(key), _append_id(entries)
-        if key.get("subpath"):
-            await talk.append(entries, append_id=append_id)
-            return
-        for tries in range(MOST_TRIES):
-            info = await talk.info()
-            state = _fold(info and _summary(key["session_id"], info), key, list(entries))
-            try:
-                expected = info.revision if info else ""
-                await talk.append(entries, append_id=append_id, state=state["data"], expected=expected)
-            except VersionConflictError:
-                # Another process came between: the summary is to be made of what it left.
-                if tries + 1 == MOST_TRIES:
-                    raise
-                await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2**tries)))  # noqa: S311 - no secret
-            else:
-                return
+
+        def folded(data: Any) -> Any:
+            before = None if data is None else _summary(key["session_id"], data)
+            return fold_session_summary(before, key, list(entries))["data"]
+
+        if entries:
+            # A subagent's transcript says nothing of its session.
+            state = None if key.get("subpath") else folded
+            await self._talk(key).append(entries, append_id=_append_id(entries), state=state)
 
     async def load(self, key: Mapping[str, str]) -> list[Any] | None:
         """All entries, each uuid once; None if there are none."""
-        seen: set[str] = set()
-        entries = []
-        for entry in (await self._talk(key).messages()).messages:
-            uuid = entry.get("uuid")
-            if uuid in seen:
-                continue
-            entries.append(entry)
-            if uuid is not None:
-                seen.add(uuid)
-        return entries or None
+        once: dict[Any, Any] = {}
+        for place, entry in enumerate((await self._talk(key).messages()).messages):
+            once.setdefault(entry.get("uuid") or place, entry)
+        return list(once.values()) or None
 
     async def list_sessions(self, project_key: str) -> list[Any]:
         """The project's sessions, each with the time of its newest append in milliseconds."""
-        return [
-            {"session_id": session_id, "mtime": _milliseconds(info.updated_at)}
-            async for session_id, subpath, info in self._sessions(project_key)
-            if not subpath
-        ]
+        sessions = self._sessions(project_key)
+        return [{"session_id": name, "mtime": _mtime(info)} async for name, subpath, info in sessions if not subpath]
 
     async def list_session_summaries(self, project_key: str) -> list[Any]:
         """The project's sessions, with what the SDK says in short of each."""
         return [
-            _summary(session_id, info)
-            async for session_id, subpath, info in self._sessions(project_key)
+            _summary(session, info.state, _mtime(info))
+            async for session, subpath, info in self._sessions(project_key)
             if not subpath and info.state is not None
         ]
 
     async def list_subkeys(self, key: Mapping[str, str]) -> list[str]:
         """The subpaths of a session."""
         sessions = self._sessions(key["project_key"])
-        return [subpath async for session_id, subpath, _ in sessions if subpath and session_id == key["session_id"]]
+        return [subpath async for session, subpath, _ in sessions if subpath and session == key["session_id"]]
 
     async def delete(self, key: Mapping[str, str]) -> None:
         """Delete a session with its subpaths, or one subpath. Repeating it does nothing."""
@@ -113,7 +85,7 @@ class DynamoDbSessionStore:
                 await self._talk({**key, "subpath": subpath}).delete()
         await self._talk(key).delete()
 
-    def _talk(self, key: Mapping[str, str]) -> Any:
+    def _talk(self, key: Mapping[str, str]) -> Conversation:
         """
         The conversation of *key*.
 
@@ -125,15 +97,12 @@ class DynamoDbSessionStore:
             raise ValueError("a project key or session id with U+001F in it can't be kept apart from others")
         if subpath := key.get("subpath"):
             parts.append(subpath)
-        return self.db.conversation(self._owner(key["project_key"]), BETWEEN.join(parts))
-
-    def _owner(self, project_key: str) -> str:
-        return project_key if self.user_id is None else self.user_id
+        return self.db.conversation(self.user_id or key["project_key"], BETWEEN.join(parts))
 
     async def _sessions(self, project_key: str) -> AsyncIterator[tuple[str, str, ConversationInfo]]:
         """Session id, subpath or an empty text, and what there is to know, of each conversation of the project."""
         prefix = "" if self.user_id is None else project_key + BETWEEN
-        async for info in self.db.conversations(self._owner(project_key)):
+        async for info in self.db.conversations(self.user_id or project_key):
             if info.id.startswith(prefix):
                 session_id, _, subpath = info.id.removeprefix(prefix).partition(BETWEEN)
                 yield session_id, subpath, info
@@ -141,14 +110,13 @@ class DynamoDbSessionStore:
 
 def _append_id(entries: Sequence[Mapping[str, Any]]) -> str | None:
     """The same for the same batch; None for one without uuids, each of which is another one."""
-    if not any(entry.get("uuid") for entry in entries):
-        return None
-    return str(uuid5(NAMESPACE_OID, json.dumps(entries, sort_keys=True)))
+    is_named = any(entry.get("uuid") for entry in entries)
+    return str(uuid5(NAMESPACE_OID, json.dumps(entries, sort_keys=True))) if is_named else None
 
 
-def _summary(session_id: str, info: ConversationInfo) -> Any:
-    return {"session_id": session_id, "mtime": _milliseconds(info.updated_at), "data": info.state or {}}
+def _summary(session_id: str, data: Any, mtime: int = 0) -> Any:
+    return {"session_id": session_id, "mtime": mtime, "data": data}
 
 
-def _milliseconds(moment: datetime | None) -> int:
-    return int(moment.timestamp() * 1000) if moment else 0
+def _mtime(info: ConversationInfo) -> int:
+    return int(info.updated_at.timestamp() * 1000) if info.updated_at else 0

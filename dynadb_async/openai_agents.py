@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from dynadb_async import AsyncDynamoDb, VersionConflictError
-from dynadb_async.conversations import Page
 
 try:
-    from agents import SessionSettings  # pyright: ignore[reportMissingImports] - it has a venv of its own
+    from agents import SessionSettings
 except ImportError as _missing:
     problem = "this needs the OpenAI Agents SDK: pip install 'dynadb-async[openai-agents]'"
     raise ImportError(problem, name="agents") from _missing
@@ -83,26 +82,13 @@ class DynamoDbSession:
         page = await self._talk.messages(limit)
 
         async def replace_suffix(start: int, output: list[Any]) -> bool:
-            return await _to_its_end(self._replace(page, start, output))
+            try:
+                await _to_its_end(self._talk.replace(page, output, start=start))
+            except VersionConflictError:
+                return False
+            return True
 
         return _Snapshot(items=page.messages, complete=page.before is None, replace_suffix=replace_suffix)
-
-    async def _replace(self, page: Page, start: int, output: list[Any]) -> bool:
-        suffix = older = await self._talk.messages(len(page.messages) - start)
-        kept: list[Any] = []
-        # An append is replaced as a whole: what of it stands before the suffix is stored again.
-        while older.before is not None:
-            older = await self._talk.messages(1, before=older.before)
-            if older.number != suffix.number:
-                break
-            kept = older.messages + kept
-        if suffix.number is None:
-            return False
-        try:
-            await self._talk.append([*kept, *output], replacing=suffix.number, expected=page.revision)
-        except VersionConflictError:
-            return False
-        return True
 
     async def _atomic_replace_items(self, items: list[Any]) -> bool:
         """What the SDK asks stores for that can replace a history in one step."""

@@ -246,6 +246,55 @@ async def test_compaction(db: Db) -> None:
     assert ["all"] == await all_of(db)
 
 
+@pytest.mark.parametrize("start", range(5))
+async def test_a_page_is_replaced_from_any_message_on(db: Db, start: int) -> None:
+    """As a list's end is: also from the middle of an append, whose older messages stay."""
+    talk = db.conversation("user-1", "talk")
+    for messages in (["a"], ["b", "c", "d", "e"], ["f"]):
+        await talk.append(messages)
+    page = await talk.messages(4)
+
+    replaced = await talk.replace(page, ["new"], start=start)
+
+    assert [*"abcdef"[: start + 2], "new"] == await all_of(db)
+    assert replaced.revision == (await talk.messages()).revision
+
+
+async def test_a_page_that_somebody_added_to_is_not_replaced(db: Db) -> None:
+    """What came since it was read is not lost, and nothing was changed."""
+    talk = db.conversation("user-1", "talk")
+    await talk.append(["a", "b"])
+    page = await talk.messages()
+    await talk.append(["c"])
+
+    with pytest.raises(VersionConflictError):
+        await talk.replace(page, ["new"], start=1)
+    assert ["a", "b", "c"] == await all_of(db)
+
+
+async def test_a_state_made_of_the_one_before(db: Db, other: Db) -> None:
+    """However many add to it at once, in two processes: each made its own of what the one before had left."""
+
+    def counted(state: Any) -> Any:
+        return (state or 0) + 1
+
+    talks = [each.conversation("user-1", "talk") for each in (db, other)]
+    await asyncio.gather(*(talk.append([number], state=counted) for number in range(8) for talk in talks))
+
+    info = await talks[0].info()
+    assert info is not None
+    assert 16 == info.state == info.appends
+
+
+async def test_a_state_that_is_no_json(db: Db) -> None:
+    """Also if a function made it: the error says where, and nothing is stored."""
+    talk = db.conversation("user-1", "talk")
+    with pytest.raises(SerializationError, match="state"):
+        await talk.append(["a"], state=lambda _: object())
+
+    assert await talk.info() is None
+
+
 async def test_pages_over_what_was_cut(db: Db) -> None:
     """A page goes on below what was replaced, whether or not it was deleted yet."""
     talk = db.conversation("user-1", "talk")

@@ -10,6 +10,7 @@ from dynadb_async.conversations.codec import json_of
 from dynadb_async.conversations.face import Appended, ConversationInfo
 from dynadb_async.conversations.layout import LONGEST_APPEND_ID, TURN_MARK, Names, names_of
 from dynadb_async.conversations.log import Log
+from dynadb_async.conversations.pages import Place
 from dynadb_async.errors import SerializationError
 from dynadb_async.item import Layout
 from dynadb_async.turn import Page
@@ -47,7 +48,8 @@ class Conversation:
             messages: JSON values, up to 4 MB as text together.
             append_id: The caller's id of this append, up to 256 bytes. The same one within the next 8 appends, from
                 any process, changes nothing.
-            state: A small JSON value to be kept beside the messages; None leaves the one that is there.
+            state: A small JSON value to be kept beside the messages, or a function that makes it of the one that is
+                there, and may be called again if somebody came between; None leaves the one that is there.
             replacing: The `number` of an append or page: the messages take the place of all from there on.
             expected: The `revision` of a page, an append or an info: only if nobody came between.
 
@@ -59,12 +61,30 @@ class Conversation:
         """
         wanted = {
             "append_id": _checked_append_id(append_id),
-            "state": None if state is None else json_of(state, ("state",)),
+            "state": state if state is None or callable(state) else json_of(state, ("state",)),
             "replacing": replacing,
         }
         log = self._log()
         async with log.working("append") as until:
             return await log.append(self._names, messages, expected=expected, until=until, **wanted)
+
+    async def replace(self, page: Page, messages: Sequence[Any], *, start: int = 0) -> Appended:
+        """
+        Put *messages* in the place of those of *page* from *start* on, if nobody came between: a summary of them.
+
+        Args:
+            page: The newest messages, as they were read.
+            messages: As in `append`.
+            start: Of `page.messages`, counted as in a list; what is older stays.
+
+        Raises:
+            VersionConflictError: Somebody appended or removed something since the page was read. Read it again.
+        """
+        replaced = await self.messages(len(page.messages[start:]))
+        # An append is replaced as a whole: what of it is older is stored again.
+        rest = Place.of(replaced.before).rest
+        kept = await self.messages(rest, before=replaced.before)
+        return await self.append([*kept.messages, *messages], replacing=replaced.number, expected=page.revision)
 
     async def messages(self, limit: int | None = None, *, before: str | None = None) -> Page:
         """

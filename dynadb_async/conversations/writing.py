@@ -1,13 +1,13 @@
 """One append as the members of a transaction, and what a refusal's head says of it; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
 
-from dynadb_async.conversations.codec import Content, attribute_of
+from dynadb_async.conversations.codec import Content, attribute_of, json_of, value_of
 from dynadb_async.conversations.layout import (
     EXPIRES_AT,
     LAST_NUMBER,
@@ -39,7 +39,8 @@ class Writing:
         append_id: The caller's id.
         replacing: The number from which on its messages take the place of those that are there.
         is_resolved: What it replaces replaced nothing below that itself.
-        state: The app's own value beside the messages, as JSON; None leaves it.
+        state: The app's own value beside the messages, as JSON, or a function that makes it of the one that is there;
+            None leaves it.
     """
 
     parts: tuple[Content, ...]
@@ -47,12 +48,23 @@ class Writing:
     append_id: str | None = None
     replacing: int | None = None
     is_resolved: bool = False
-    state: str | None = None
+    state: str | Callable[[Any], Any] | None = None
 
     @classmethod
     def of(cls, parts: tuple[Content, ...], **wanted: Any) -> "Writing":
         """With a write id of its own."""
         return cls(parts=parts, write=new_write_id(), **wanted)
+
+    def state_after(self, state: str | None) -> str | None:
+        """
+        What is kept beside the messages, where it is *state* now.
+
+        Raises:
+            SerializationError: A function made something of it that is no JSON value.
+        """
+        if callable(self.state):
+            return json_of(self.state(None if state is None else value_of(state)), ("state",))
+        return state if self.state is None else self.state
 
     def done(self, head: Head) -> Recent | None:
         """Find this very append in *head*, if an earlier attempt made it: its answer got lost."""
@@ -96,7 +108,7 @@ def written(
         recent=(recent, *(live.recent if live else ()))[:RECENT],
         created_at=at if live is None else live.created_at,
         updated_at=at,
-        state=writing.state if writing.state is not None or live is None else live.state,
+        state=writing.state_after(None if live is None else live.state),
         expires_at=expires_at(keep, live, now),
     )
     puts = tuple(

@@ -4,23 +4,20 @@
 With `--newest`, of their newest releases, and nothing is written. Names as arguments run some only.
 """
 
-import os
-import subprocess
 import sys
-import tarfile
-import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from attrs import frozen
 
-from tests.frameworks.suites import OURS, SUITES, TOOLS, Suite
+from tests.frameworks.suites import OURS, SUITES
+from tests.frameworks.venvs import ROOT, MissingError, Venv
 
-ROOT = Path(__file__).parent.parent.parent
-FOLDER = ROOT / ".venv-frameworks"
 PAGE = ROOT / "docs" / "frameworks.md"
 BEGIN, END = "<!-- written by make frameworks -->\n", "<!-- end -->"
-QUIET = ("--no-input", "--disable-pip-version-check", "-q")
+# While one waits for the index or for a server, others go on.
+AT_ONCE = 3
 
 
 @frozen
@@ -63,81 +60,43 @@ def counts(what: str, report: Path, least: int) -> Counts:
 
 
 @frozen
-class Venv:
+class Run:
     """
-    A framework in a venv of its own.
+    All tests of a framework.
 
     Attributes:
-        suite: Which.
-        is_newest: Its newest release, rather than the one that must work.
+        place: Its venv.
     """
 
-    suite: Suite
-    is_newest: bool
+    place: Venv
 
-    @property
-    def folder(self) -> Path:
-        """Where everything of it is, and nothing of it is committed."""
-        return FOLDER / (self.suite.name + ("-newest" if self.is_newest else ""))
+    def found(self) -> list[Counts]:
+        """Install it, and run them; of a newest release only if it is newer than the one that must work."""
+        suite = self.place.suite
+        try:
+            self.place.install()
+            if self.place.is_newest and self.place.version() == suite.version:
+                print(f"{suite.name} {suite.version} is the newest")
+                return []
+            return [*self._theirs(), self._tests("ours", suite.least, *OURS, f"tests/frameworks/{suite.check}")]
+        except MissingError as error:
+            print(error)
+            return [Counts(f"{suite.name}: to be had", 0, 0, 1, 1)]
 
-    @property
-    def requirement(self) -> str:
-        """What pip is asked for."""
-        return self.suite.name + ("" if self.is_newest else f"=={self.suite.version}")
+    def _theirs(self) -> list[Counts]:
+        theirs = self.place.suite.theirs
+        if theirs is None:
+            return []
+        options = ("-p", theirs.plugin, "-p", "no:cacheprovider", *theirs.options)
+        return [self._tests("its own", theirs.least, *options, *theirs.tests, folder=self.place.sdist())]
 
-    def python(self, *arguments: str, folder: Path = ROOT) -> int:
-        """Run the venv's Python; its exit code."""
-        # A framework's tests have a `tests` of their own: our plugin for them is found here.
-        variables = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-        command = [self.folder / "bin" / "python", *arguments]
-        return subprocess.run(command, cwd=folder, env=variables, check=False).returncode
-
-    def install(self) -> None:
-        """
-        Install it.
-
-        Raises:
-            SystemExit: It can't be installed.
-        """
-        venv.create(self.folder, with_pip=True, symlinks=True)
-        wanted = [self.requirement, *self.suite.needs, *TOOLS, "-e", "."]
-        if self.python("-m", "pip", "install", *QUIET, "--upgrade", *wanted):
-            raise SystemExit(f"{self.requirement} can't be installed")
-
-    def sdist(self) -> Path:
-        """
-        The unpacked sdist of the release that is installed.
-
-        Raises:
-            SystemExit: It can't be had.
-        """
-        ask = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))"
-        command = [self.folder / "bin" / "python", "-c", ask, self.suite.name]
-        version = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        archive = f"{self.suite.name.replace('-', '_')}-{version}"
-        if not (self.folder / archive).is_dir():
-            download = ("-m", "pip", "download", *QUIET, "--no-deps", "--no-binary", self.suite.name)
-            if self.python(*download, "-d", str(self.folder), f"{self.suite.name}=={version}"):
-                raise SystemExit(f"the sdist of {self.suite.name} {version} can't be had")
-            with tarfile.open(self.folder / f"{archive}.tar.gz") as packed:
-                packed.extractall(self.folder, filter="data")
-        return self.folder / archive
-
-    def tests(self, what: str, least: int, *arguments: str, folder: Path = ROOT) -> Counts:
-        """Run some tests."""
-        report = self.folder / f"{what.replace(' ', '-')}.xml"
+    def _tests(self, what: str, least: int, *arguments: str, folder: Path = ROOT) -> Counts:
+        title = f"{self.place.suite.name} {self.place.version()}: {what}"
+        report = self.place.folder / f"{what.replace(' ', '-')}.xml"
         report.unlink(missing_ok=True)
-        self.python("-m", "pytest", "-q", "--tb=short", f"--junit-xml={report}", *arguments, folder=folder)
-        return counts(f"{self.requirement.replace('==', ' ')}: {what}", report, least)
-
-    def run(self) -> list[Counts]:
-        """Install it, and run all its tests."""
-        self.install()
-        suite, found = self.suite, []
-        if theirs := suite.theirs:
-            options = ("-p", theirs.plugin, "-p", "no:cacheprovider")
-            found.append(self.tests("its own", theirs.least, *options, *theirs.tests, folder=self.sdist()))
-        return [*found, self.tests("ours", suite.least, *OURS, f"tests/frameworks/{suite.check}")]
+        ended = self.place.run("-m", "pytest", "-q", "--tb=short", f"--junit-xml={report}", *arguments, folder=folder)
+        print(f"\n=== {title}\n\n{ended.stdout}", flush=True)
+        return counts(title, report, least)
 
 
 def write_table(page: str, rows: list[str]) -> str:
@@ -152,7 +111,9 @@ def main(*arguments: str) -> int:
     names = [argument for argument in arguments if not argument.startswith("-")]
     is_newest = "--newest" in arguments
     suites = [suite for suite in SUITES if not names or suite.name in names]
-    found = [count for suite in suites for count in Venv(suite, is_newest).run()]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        runs = [threads.submit(Run(Venv(suite, is_newest)).found) for suite in suites]
+        found = [count for run in runs for count in run.result()]
     print("\n".join(count.row() for count in found))
     for count in found:
         if not count.is_good:

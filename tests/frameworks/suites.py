@@ -2,7 +2,6 @@
 
 from attrs import frozen
 
-TOOLS = ("moto[server]>=5.1", "pytest>=8.4,<10", "pytest-asyncio>=1.0,<2", "pytest-mock>=3.14,<4")
 OURS = (
     "--confcutdir=tests/frameworks",
     "-p",
@@ -24,11 +23,13 @@ class Theirs:
         plugin: Ours, which puts our class in the place of theirs.
         tests: Files and folders of the sdist.
         least: So many must have passed, or the run has failed.
+        options: For pytest.
     """
 
     plugin: str
     tests: tuple[str, ...]
     least: int
+    options: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -70,13 +71,21 @@ OPENAI_TESTS = Theirs(
         *(f"tests/test_{name}.py" for name in ("runtime_symmetry_contract", "programmatic_tool_calling")),
     ),
     least=1500,
+    options=("-n", "2"),
 )
 
 SUITES = (
     Suite(
         name="openai-agents",
         version="0.24.0",
-        needs=("aiosqlite>=0.21", "cryptography>=45", "httpx", "inline-snapshot>=0.20.7", "sqlalchemy[asyncio]>=2"),
+        needs=(
+            "aiosqlite>=0.21",
+            "cryptography>=45",
+            "httpx",
+            "inline-snapshot>=0.20.7",
+            "pytest-mock>=3.14,<4",
+            "sqlalchemy[asyncio]>=2",
+        ),
         check="check_openai_agents.py",
         least=9,
         theirs=OPENAI_TESTS,
