@@ -1,22 +1,10 @@
 """The settings: frozen, from Python, a dict or the environment, with the rules that they obey."""
 
-from dynadb_async.config.config import (
-    ClientConfig,
-    ConflictResolver,
-    Conversations,
-    ConversationTableConfig,
-    DynamoDbConfig,
-    HistoryFunction,
-    MarshallConfig,
-    OnDemand,
-    Provisioned,
-    StoredElements,
-    StoredHistory,
-    StoredSession,
-    TableConfig,
-    TimeToLive,
-)
-from dynadb_async.config.validation import is_embedded
+from dynadb_async.config.client import ClientConfig, is_embedded
+from dynadb_async.config.config import ConflictResolver, DynamoDbConfig, MarshallConfig
+from dynadb_async.config.conversations import Conversations, ConversationTableConfig
+from dynadb_async.config.elements import HistoryFunction, StoredElements, StoredHistory, StoredSession
+from dynadb_async.config.table import OnDemand, Provisioned, TableConfig, TimeToLive
 
 __all__ = [
     "ClientConfig",

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from attrs import NOTHING, field, fields_dict, frozen
 
+from dynadb_async.config.nearest import nearest
 from dynadb_async.config.settings import Path, Setting, camel, settings_of
-from dynadb_async.config.validation import SettingError, nearest, shown
+from dynadb_async.config.validation import SettingError, shown
 from dynadb_async.errors import ConfigError
 
 C = TypeVar("C")
