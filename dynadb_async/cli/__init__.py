@@ -1,5 +1,6 @@
 """The `dynadb` command: users, tables and permissions of an assistant, for whoever runs it."""
 
+import os
 import sys
 
 SETTINGS = ("--config", "--table", "--endpoint-url", "--region")
@@ -8,19 +9,35 @@ SETTINGS = ("--config", "--table", "--endpoint-url", "--region")
 def main() -> None:
     """Run the command with the arguments of this process."""
     try:
+        try:
+            status: str | int | None = _run(sys.argv[1:])
+        except SystemExit as end:
+            status = end.code
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = _ended("interrupted", 130)
+    except OSError as error:
+        # Nothing more can be flushed when Python ends. Whoever reads a pipe may have enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1 if isinstance(error, BrokenPipeError) else _ended(f"error: output: {error.strerror or error}", 1)
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
         from dynadb_async.cli.commands import app
     except ModuleNotFoundError as missing:
-        sys.exit(f"{missing.name} is missing: pip install dynadb-async[cli]")
+        return _ended(f"{missing.name} is missing: pip install dynadb-async[cli]", 1)
     try:
-        status = app(with_settings_first(sys.argv[1:]), prog_name="dynadb", standalone_mode=False)
+        status = app(with_settings_first(arguments), prog_name="dynadb", standalone_mode=False)
     except Exception as error:
         told = getattr(error, "format_message", None)
         if told is None:
             raise
         # Without arguments there is help instead.
         text = told() if "Usage:" in told() else f"error: {' '.join(told().split())}"
-        sys.exit(_ended(text, getattr(error, "exit_code", 2)))
-    sys.exit(status if isinstance(status, int) else 0)
+        return _ended(text, getattr(error, "exit_code", 2))
+    return status if isinstance(status, int) else 0
 
 
 def _ended(text: str, status: int) -> int:

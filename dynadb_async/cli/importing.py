@@ -1,123 +1,139 @@
 """`dynadb import`: users out of a file, many at a time, each on the condition that nobody is there."""
 
 import asyncio
-import hashlib
-import json
-import os
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import Enum
 from itertools import dropwhile, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from dynadb_async.cli.exporting import GOES_ON
 from dynadb_async.cli.pace import Pace, bar
-from dynadb_async.cli.reading import Line, lines_of
-from dynadb_async.cli.shown import note, opened_for_owner
-from dynadb_async.cli.working import Settings, fail, run
+from dynadb_async.cli.progress import ProgressFile
+from dynadb_async.cli.reading import Line, Source
+from dynadb_async.cli.shown import note
+from dynadb_async.cli.working import Settings, interruptible, run
 
 if TYPE_CHECKING:
     from dynadb_async import AsyncDynamoDb
 
 # Users at the same time, and in how many steps of that how far it is is noted.
 TOGETHER = 32
-EVERY = 1.0
 
 
-@define
-class Done:
+class Outcome(Enum):
+    """What became of a line."""
+
+    STORED = "imported"
+    LEFT = "there already"
+    STRANGE = "no user's"
+
+
+@define(eq=False)
+class Import:
     """
-    How far an import into one table is, in a file beside the one that is read.
+    One run.
 
     Attributes:
-        file: Beside it; None where there is none.
-        target: What names the table without saying it.
-        number: All lines up to this one are in the table.
+        db: Where to.
+        source: Where from.
+        progress: How far it is; None where that can't be noted.
+        done: All lines up to this one are in the table.
+        counts: What became of those of this run.
+        strange: The first line that is no user's.
     """
 
-    file: Path | None
-    target: str
-    number: int = 0
-    _noted_at: float = field(factory=time.monotonic)
+    db: "AsyncDynamoDb[Any]"
+    source: Source
+    progress: ProgressFile | None
+    done: int = field(init=False)
+    counts: Counter[Outcome] = field(factory=Counter, init=False)
+    strange: int | None = field(default=None, init=False)
 
-    @classmethod
-    def of(cls, db: "AsyncDynamoDb[Any]", source: Path, *, notes: bool) -> "Done":
-        """What an earlier import of the same file into the same table left."""
-        client = db.config.client
-        whole = f"{client.endpoint_url} {client.region_name} {db.config.table.name} {source.stat() if notes else ''}"
-        done = cls(
-            source.with_name(f"{source.name}.imported") if notes else None, hashlib.sha256(whole.encode()).hexdigest()
-        )
-        if done.file is not None and done.file.is_file():
-            try:
-                stored = json.loads(done.file.read_text())
-                done.number = stored["number"] if stored["target"] == done.target else 0
-            except (ValueError, TypeError, KeyError):
-                done.number = 0
-        return done
+    def __attrs_post_init__(self) -> None:
+        """Go on after what an earlier run into the same table has done."""
+        self.done = 0
+        with suppress(ValueError, TypeError):
+            earlier = None if self.progress is None else self.progress.read()
+            if earlier is not None and self.progress is not None and earlier.get("target") == self.progress.target:
+                self.done = int(earlier.get("number", 0))
 
-    def note(self, number: int, *, is_urgent: bool = False) -> None:
-        """All lines up to *number* are there."""
-        self.number = number
-        if self.file is None or (time.monotonic() - self._noted_at < EVERY and not is_urgent):
-            return
-        beside = self.file.with_name(f"{self.file.name}.new")
-        with os.fdopen(opened_for_owner(beside, os.O_TRUNC), "w") as out:
-            json.dump({"target": self.target, "number": number}, out)
-        beside.replace(self.file)
-        self._noted_at = time.monotonic()
+    def chunks(self, size: int) -> Iterator[list[Line]]:
+        """What is left to do, so many at a time."""
+        done = self.done
+        left = dropwhile(lambda line: line.number <= done, self.source.lines())
+        while True:
+            with interruptible():
+                chunk = list(islice(left, size))
+            if not chunk:
+                return
+            yield chunk
 
-    def end(self) -> None:
-        """All is there."""
-        if self.file is not None:
-            self.file.unlink(missing_ok=True)
+    async def store(self, chunk: list[Line], *, overwrite: bool, dry_run: bool) -> None:
+        """Store these, all or as many as go."""
+        from dynadb_async import MalformedItemError
+
+        work = [self.db.restore(line.copy, overwrite=overwrite, dry_run=dry_run) for line in chunk]
+        for line, result in zip(chunk, await asyncio.gather(*work, return_exceptions=True), strict=True):
+            if isinstance(result, MalformedItemError):
+                self.counts[Outcome.STRANGE] += 1
+                self.strange = self.strange or line.number
+                continue
+            if isinstance(result, BaseException):
+                raise result
+            self.counts[Outcome.STORED if result else Outcome.LEFT] += 1
+        self.done = chunk[-1].number
+        if self.progress is not None and self.progress.is_due:
+            self.progress.write(number=self.done)
+
+    def left(self) -> None:
+        """Something ended it: note how far it is, if that is possible."""
+        with suppress(OSError):
+            if self.progress is not None and self.done:
+                self.progress.write(number=self.done)
 
 
 def import_file(settings: Settings, file: Path, *, overwrite: bool, dry_run: bool, max_capacity: float | None) -> None:
     """Store the users in *file*."""
-    if str(file) != "-" and not file.exists():
-        fail(f"{file}: No such file", 2)
-    pace, notes = Pace(max_capacity), file.is_file() and not dry_run
+    source, pace = Source.at(file), Pace(max_capacity)
 
     async def work(db: "AsyncDynamoDb[Any]") -> None:
-        done = Done.of(db, file, notes=notes)
-        skipped, began = done.number, time.monotonic()
-        counts: Counter[bool] = Counter()
-        left = dropwhile(lambda line: line.number <= skipped, lines_of(file))
-        with bar("imported", None) as show:
-            while chunk := list(islice(left, _size(max_capacity))):
-                counts.update(await _stored(db, chunk, overwrite=overwrite, dry_run=dry_run))
-                done.note(chunk[-1].number)
-                show(counts.total())
-                await pace.keep()
-        done.end()
-        _tell(counts, skipped, time.monotonic() - began, dry_run=dry_run)
+        notes = source.size is not None and not dry_run
+        progress = ProgressFile.beside(file, "imported", db, source.size, source.changed) if notes else None
+        this, began = Import(db, source, progress), time.monotonic()
+        before = this.done
+        try:
+            with bar("imported") as show:
+                for chunk in this.chunks(_size(max_capacity)):
+                    await this.store(chunk, overwrite=overwrite, dry_run=dry_run)
+                    show(this.done, source.total(this.done))
+                    await pace.keep()
+                show(this.done, this.done)
+        except BaseException:
+            this.left()
+            raise
+        if progress is not None:
+            progress.remove()
+        _tell(this, before, time.monotonic() - began, dry_run=dry_run)
 
-    run(settings, work, creates=not dry_run, observer=pace)
+    run(settings, work, creates=not dry_run, observer=pace, told=GOES_ON)
 
 
 def _size(max_capacity: float | None) -> int:
     return TOGETHER if max_capacity is None else max(1, min(TOGETHER, int(max_capacity / 8)))
 
 
-async def _stored(db: "AsyncDynamoDb[Any]", chunk: list[Line], *, overwrite: bool, dry_run: bool) -> list[bool]:
-    from dynadb_async import MalformedItemError
-
-    work = [db.restore(line.copy, overwrite=overwrite, dry_run=dry_run) for line in chunk]
-    stored = []
-    for line, result in zip(chunk, await asyncio.gather(*work, return_exceptions=True), strict=True):
-        if isinstance(result, MalformedItemError):
-            fail(f"user {line.number} of the file: {result}")
-        if isinstance(result, BaseException):
-            raise result
-        stored.append(result)
-    return stored
-
-
-def _tell(counts: Counter[bool], skipped: int, seconds: float, *, dry_run: bool) -> None:
+def _tell(this: Import, before: int, seconds: float, *, dry_run: bool) -> None:
+    counts = this.counts
     rate = counts.total() / max(seconds, 1e-9)
-    told = f"{counts[True]} users {'would be ' if dry_run else ''}imported"
-    told += f", {counts[False]} are there already and were left alone" if counts[False] else ""
-    told += f", {skipped} were imported before" if skipped else ""
+    told = f"{counts[Outcome.STORED]} users {'would be ' if dry_run else ''}imported"
+    told += f", {counts[Outcome.LEFT]} are there already and were left alone" if counts[Outcome.LEFT] else ""
+    strange = counts[Outcome.STRANGE]
+    told += f", {strange} items that are no user's (the first is number {this.strange})" if strange else ""
+    told += f", {before} were imported before" if before else ""
     note(f"{told}, {rate:.0f} a second")

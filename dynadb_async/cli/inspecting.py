@@ -20,7 +20,7 @@ def inspect(settings: Settings, *, host: str, port: int, allow_delete: bool) -> 
         await serve(db, announce=_announce, warn=_warn, host=host, port=port, allow_delete=allow_delete)
 
     try:
-        run(settings, work)
+        run(settings, work, told=None)
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise

@@ -48,16 +48,26 @@ class Pace:
             self._began -= late
 
 
+Show = Callable[[int, int | None], None]
+"""Is told how many there are so far, and about how many there will be, if anybody knows."""
+
+
 @contextmanager
-def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def bar(what: str) -> Iterator[Show]:
     """A bar with rate and time left on a terminal's standard error; nothing in a pipe."""
     if not is_terminal(sys.stderr):
-        yield lambda _: None
+        yield lambda _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.speed:.0f}/s"))
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}/s"))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
+        task = progress.add_task(what, total=None, rate=0)
+        began = time.monotonic()
+
+        def show(done: int, total: int | None) -> None:
+            rate = f"{done / max(time.monotonic() - began, 1e-9):.0f}"
+            progress.update(task, completed=done, total=max(total, done) if total else None, rate=rate)
+
+        yield show

@@ -2,14 +2,16 @@
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from attrs import frozen
+from attrs import define, field, frozen
 
+from dynadb_async.cli.manifest import DataFile, data_files
 from dynadb_async.cli.shown import note
 from dynadb_async.cli.working import fail
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 GZIP = b"\x1f\x8b"
 LOOK = 64
+INPUT = "-"
 
 
 @frozen
@@ -34,46 +37,90 @@ class Line:
     copy: "UserCopy"
 
 
-def lines_of(file: Path) -> Iterator[Line]:
+@define(eq=False)
+class Source:
     """
-    The users in *file*, one at a time; those of all data files, where it is the folder of a DynamoDB export.
+    What is imported.
 
-    What can't be read ends the command; half a line at the end, as a kill leaves it, is left out and told.
+    Attributes:
+        files: One; or those of a DynamoDB export, one after another.
+        size: The bytes of all of them; None of standard input.
     """
-    number = 0
-    for one in sorted(file.rglob("*.json.gz")) if file.is_dir() else [file]:
-        for copy in _copies_in(one):
-            number += 1
-            yield Line(number, copy)
+
+    files: list[DataFile]
+    size: int | None
+    _read: int = field(default=0, init=False)
+    _raw: BufferedReader | None = field(default=None, init=False)
+    _total: int | None = field(default=None, init=False)
+
+    @classmethod
+    def at(cls, file: Path) -> "Source":
+        """*file*, standard input, or the folder of a DynamoDB export."""
+        if str(file) == INPUT:
+            return cls([DataFile(file)], None)
+        if not file.exists():
+            fail(f"{file}: No such file", 2)
+        files = data_files(file) if file.is_dir() else [DataFile(file)]
+        return cls(files, sum(one.path.stat().st_size for one in files) if file.is_dir() or file.is_file() else None)
+
+    @property
+    def changed(self) -> int:
+        """When any of it was last written to."""
+        return max(one.path.stat().st_mtime_ns for one in self.files)
+
+    def total(self, count: int) -> int | None:
+        """About how many users there are, if *count* of them were read by now; None where nobody can know."""
+        if self._total is not None or not self.size or not count:
+            return self._total
+        read = self._read + (0 if self._raw is None else self._raw.tell())
+        return round(count * self.size / read) if read else None
+
+    def lines(self) -> Iterator[Line]:
+        """
+        The users, one at a time.
+
+        What can't be read ends the command; half a line at the end, as a kill leaves it, is left out and told.
+        """
+        number = 0
+        for one in self.files:
+            before = number
+            for copy in self._copies_in(one.path):
+                number += 1
+                yield Line(number, copy)
+            if one.count not in (None, number - before):
+                fail(f"{one.path} has {number - before} items, but the manifest says {one.count}: it is not whole")
+
+    def _copies_in(self, file: Path) -> "Iterator[UserCopy]":
+        try:
+            with _raw(file) as raw, _unpacked(raw) as text:
+                self._raw = raw if self.size else None
+                start = text.peek(LOOK)[:LOOK].translate(None, b" \r\n\t")
+                yield from (self._one_value if start.startswith((b"[", b'{"tables":')) else _of_lines)(file, text)
+                self._read, self._raw = self._read + (raw.tell() if self.size else 0), None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            fail(f"{file} is no whole gzip file: {error}")
+        except OSError as error:
+            fail(f"{file}: {error.strerror or error}")
+
+    def _one_value(self, file: Path, text: BufferedReader) -> "Iterator[UserCopy]":
+        from dynadb_async import MalformedItemError, UserCopy
+
+        try:
+            copies = UserCopy.all_in(text.read())
+        except MalformedItemError as error:
+            fail(f"{file}: {error}")
+        if len(self.files) == 1:
+            self._total = len(copies)
+        yield from copies
 
 
-def _copies_in(file: Path) -> "Iterator[UserCopy]":
-    try:
-        with _raw(file) as raw, _unpacked(raw) as text:
-            start = text.peek(LOOK)[:LOOK].translate(None, b" \r\n\t")
-            yield from (_of_one_value if start.startswith((b"[", b'{"tables":')) else _of_lines)(file, text)
-    except (EOFError, gzip.BadGzipFile) as error:
-        fail(f"{file} is no whole gzip file: {error}")
-    except OSError as error:
-        fail(f"{file}: {error.strerror or error}")
-
-
-def _raw(file: Path) -> "BufferedReader":
-    return cast("BufferedReader", sys.stdin.buffer) if str(file) == "-" else file.open("rb")
+def _raw(file: Path) -> AbstractContextManager[BufferedReader]:
+    return nullcontext(cast("BufferedReader", sys.stdin.buffer)) if str(file) == INPUT else file.open("rb")
 
 
 def _unpacked(raw: BufferedReader) -> AbstractContextManager[BufferedReader]:
     is_packed = raw.peek(2)[:2] == GZIP
     return cast("BufferedReader", gzip.open(raw)) if is_packed else nullcontext(raw)
-
-
-def _of_one_value(file: Path, text: BufferedReader) -> "Iterator[UserCopy]":
-    from dynadb_async import MalformedItemError, UserCopy
-
-    try:
-        yield from UserCopy.all_in(text.read())
-    except MalformedItemError as error:
-        fail(f"{file}: {error}")
 
 
 def _of_lines(file: Path, text: BufferedReader) -> "Iterator[UserCopy]":

@@ -67,3 +67,18 @@ def opened_for_owner(file: Path, flags: int) -> int:
     if file.is_file():
         os.fchmod(handle, 0o600)
     return handle
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write *text* into *file*, for its owner only: all of it, or what was there stays."""
+    is_other = file.exists() and not file.is_file()
+    beside = file if is_other else file.with_name(f"{file.name}.new")
+    try:
+        with os.fdopen(opened_for_owner(beside, os.O_TRUNC), "wb") as out:
+            out.write(text.encode("utf-8", "backslashreplace"))
+        if not is_other:
+            beside.replace(file)
+    except BaseException:
+        if not is_other:
+            beside.unlink(missing_ok=True)
+        raise

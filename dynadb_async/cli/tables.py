@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from dynadb_async.cli.shown import as_json as json_of
 from dynadb_async.cli.shown import bytes_of, is_terminal, line, safe
-from dynadb_async.cli.working import FAILED, WRONG, Settings, fail, run
+from dynadb_async.cli.working import FAILED, WRONG, Settings, answer_to, fail, run
 
 if TYPE_CHECKING:
-    from dynadb_async import AsyncDynamoDb, Check
+    from dynadb_async import AsyncDynamoDb, Check, DynamoDbConfig
 
 MARKS: dict[bool | None, str] = {True: "✓", False: "✗", None: "?"}
+BEGUN = "what DynamoDB began goes on"
 COLOURS: dict[bool | None, str] = {True: "green", False: "red", None: "yellow"}
 
 
@@ -37,7 +38,7 @@ def create(settings: Settings) -> None:
         for name, found in (await db.describe_tables()).items():
             line(f"{name}: {found.get('TableStatus')}")
 
-    run(settings, work, creates=True)
+    run(settings, work, creates=True, told=BEGUN)
 
 
 def describe(settings: Settings, *, as_json: bool) -> None:
@@ -76,21 +77,21 @@ def delete(settings: Settings, confirmed: str | None) -> None:
 
     async def work(db: "AsyncDynamoDb[Any]") -> None:
         name = db.config.table.name
-        said = confirmed
-        if said is None:
-            if not is_terminal(sys.stdin):
-                fail("nobody is there to ask; say --confirm and the table's name", WRONG)
-            sys.stderr.write(f"This deletes {name} with all users in it. Type the table's name: ")
-            sys.stderr.flush()
-            said = sys.stdin.readline().strip()
+        await db.describe_tables()
+        said = _name_for(db.config) if confirmed is None else confirmed
         if said != name:
             fail("that is not the table's name; nothing was deleted", WRONG)
-        await db.describe_tables()
         with spinner("Waiting until it is gone"):
             await db.delete_tables()
         line("deleted")
 
-    run(settings, work)
+    run(settings, work, told=BEGUN)
+
+
+def _name_for(config: "DynamoDbConfig") -> str:
+    talks = "" if config.conversations is None else f", and {config.conversations.ready_table.name} with all they said"
+    question = f"This deletes {config.table.name} with all users in it{talks}. Type the table's name: "
+    return answer_to(question, instead="--confirm and the table's name", told="nothing was deleted")
 
 
 def diagnose(settings: Settings, *, as_json: bool) -> None:

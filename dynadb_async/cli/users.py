@@ -1,14 +1,13 @@
 """`dynadb user`: look at users, take their data out, delete them."""
 
-import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynadb_async.cli.shown import as_json as json_of
-from dynadb_async.cli.shown import brief, bytes_of, is_terminal, line, note, opened_for_owner, safe
-from dynadb_async.cli.working import WRONG, Settings, fail, run
+from dynadb_async.cli.shown import brief, bytes_of, line, note, safe, write_whole
+from dynadb_async.cli.working import Settings, answer_to, fail, run
 
 if TYPE_CHECKING:
     from dynadb_async import AsyncDynamoDb, UserCopy
@@ -159,8 +158,7 @@ def export(settings: Settings, user_id: str, file: Path | None) -> None:
         line(text)
         return
     try:
-        with os.fdopen(opened_for_owner(file, os.O_TRUNC), "w") as out:
-            out.write(f"{text}\n")
+        write_whole(file, f"{text}\n")
     except OSError as error:
         fail(f"{file}: {error.strerror or error}")
 
@@ -179,14 +177,11 @@ def delete(settings: Settings, user_id: str, *, is_sure: bool, as_json: bool) ->
             fail("something is left: the user came back meanwhile; delete again")
         line(json_of({"deleted": True, "left": 0}) if as_json else "deleted, and nothing is left")
 
-    run(settings, work)
+    run(settings, work, told="perhaps not all is deleted: delete again")
 
 
 def _ask(copy: "UserCopy") -> None:
-    if not is_terminal(sys.stdin):
-        fail("nobody is there to ask; say --yes", WRONG)
     talks = f" and {len(copy.conversations)} items of conversations" if copy.conversations else ""
-    sys.stderr.write(f"Delete this user, {bytes_of(sum(copy.sizes().values()))}{talks}, for good? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    question = f"Delete this user, {bytes_of(sum(copy.sizes().values()))}{talks}, for good? [y/N] "
+    if answer_to(question, instead="--yes", told="nothing was deleted").lower() not in ("y", "yes"):
         fail("nothing was deleted")

@@ -3,19 +3,26 @@
 import asyncio
 import json
 import os
+import signal
 import sys
+import threading
 import tomllib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from attrs import frozen
+
+from dynadb_async.cli.shown import is_terminal
 
 if TYPE_CHECKING:
     from dynadb_async import AsyncDynamoDb, DynamoDbConfig
 
 R = TypeVar("R")
 
+# Seconds.
+PATIENCE: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 5, "operation_timeout": 15}
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
 
@@ -56,7 +63,7 @@ def _content_of(file: Path) -> dict[str, Any]:
     text = file.read_bytes()
     try:
         content = tomllib.loads(text.decode()) if file.suffix == ".toml" else json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         fail(f"{file} can't be read: {error}", WRONG)
     if not isinstance(content, dict):
         fail(f"{file} can't be read: expected a table of settings", WRONG)
@@ -69,17 +76,67 @@ def fail(message: str, status: int = FAILED) -> NoReturn:
     raise SystemExit(status)
 
 
+def interrupted(told: str = "") -> NoReturn:
+    """End as Ctrl-C ends it: with one line, which says how things stand."""
+    # After the ^C that the terminal shows.
+    sys.stderr.write("\n" if is_terminal(sys.stderr) else "")
+    sys.stderr.write(f"interrupted; {told}\n" if told else "interrupted\n")
+    raise SystemExit(INTERRUPTED)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within it Ctrl-C ends what blocks a task; the event loop's own handler would wait until it does not any more."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # It came just before.
+            raise KeyboardInterrupt
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def answer_to(question: str, *, instead: str, told: str) -> str:
+    """
+    What a person types.
+
+    Args:
+        question: Is shown.
+        instead: What to say where nobody is there to ask.
+        told: How things stand if Ctrl-C is the answer.
+    """
+    if not is_terminal(sys.stdin):
+        fail(f"nobody is there to ask; say {instead}", WRONG)
+    try:
+        with interruptible():
+            sys.stderr.write(question)
+            sys.stderr.flush()
+            answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        interrupted(told)
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")
+    return answer.strip()
+
+
 def run(
     settings: Settings,
     work: "Callable[[AsyncDynamoDb[Any]], Awaitable[R]]",
     *,
     creates: bool = False,
     observer: Any = None,
+    told: str | None = "",
 ) -> R:
     """
     Do *work* with an adapter that *creates* no table unless it is asked to.
 
-    What goes wrong is one line: status 2 where it was asked for wrongly, 1 where it did not work.
+    What goes wrong is one line: status 2 where it was asked for wrongly, 1 where it did not work. Ctrl-C is 130, and a
+    line with what is *told* of how things stand then; no line if None.
     """
     from dynadb_async import ConfigError, DynaDbError, InvalidUserIdError, UsageError
 
@@ -90,13 +147,14 @@ def run(
     except DynaDbError as error:
         fail(str(error))
     except BrokenPipeError:
-        # Whoever read has enough. Nothing more can be flushed when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read has enough.
         raise SystemExit(FAILED) from None
     except OSError as error:
         fail(f"{error.filename or 'output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+        if told is None:
+            raise SystemExit(INTERRUPTED) from None
+        interrupted(told)
 
 
 async def _with_adapter(
@@ -108,12 +166,22 @@ async def _with_adapter(
 ) -> R:
     from dynadb_async import AsyncDynamoDb
 
+    config = patient(config)
     db = AsyncDynamoDb(config if creates else without_creation(config))
     db.observer = observer
     try:
         return await work(db)
     finally:
         await db.close()
+
+
+def patient(config: "DynamoDbConfig") -> "DynamoDbConfig":
+    """The same, for who has no reply to give within a second: times that nobody set are longer than a turn's."""
+    from attrs import evolve, fields_dict
+
+    known = fields_dict(type(config.client))
+    longer = {name: time for name, time in PATIENCE.items() if getattr(config.client, name) == known[name].default}
+    return evolve(config, client=evolve(config.client, **longer))
 
 
 def without_creation(config: "DynamoDbConfig") -> "DynamoDbConfig":
