@@ -11,6 +11,7 @@ from typing import Any
 
 import aioboto3
 import aiobotocore.session
+import aiohttp
 import pytest
 import uvloop
 from aiobotocore.config import AioConfig
@@ -281,6 +282,15 @@ async def test_what_can_not_be_checked_is_refused() -> None:
     """Defaults that drop the check are told, rather than followed."""
     with pytest.raises(ConfigError, match=r"aiobotocore\.config\.AioConfig"):
         await tried("GetItem", session_with(Config()), fast_path=False)
+
+
+async def test_a_release_that_verifies_in_another_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent unchecked because a method of the SDK's has another name now."""
+    monkeypatch.setattr(AIOHTTPSession, "_create_connector", lambda *_: aiohttp.TCPConnector(ssl=False))
+    async with raw_server(honest) as server:
+        with pytest.raises(ConfigError, match="use an older one"):
+            await tried("GetItem", endpoint_url=server.url, fast_path=False)
+        assert not server.asked
 
 
 @pytest.mark.parametrize("place", ["options", "session"])

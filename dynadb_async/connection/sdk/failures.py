@@ -29,6 +29,7 @@ from dynadb_async.connection.failures import (
 )
 from dynadb_async.connection.refusals import refusal_of
 from dynadb_async.connection.request import Request
+from dynadb_async.errors import ConfigError
 
 REFUSED = Failure(
     code="",
@@ -64,6 +65,10 @@ def failed_of(error: Exception, request: Request | None) -> Exception | None:
         and "HTTPStatusCode" in error.response["ResponseMetadata"]
     ):
         return refusal_of(request, error.response)
+    within = error.kwargs.get("error") if isinstance(error, HTTPClientError) else None
+    if isinstance(within, ConfigError):
+        # Our own connections said so.
+        return within
     failure = failure_of(error)
     return None if failure is None else AttemptFailedError(failure)
 

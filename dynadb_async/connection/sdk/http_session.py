@@ -5,9 +5,11 @@ By itself it accepts the certificate of any host, for botocore leaves that check
 through a proxy it accepts anything. It also follows redirects, with the session token of the request.
 """
 
+import inspect
 import io
 import logging
 import ssl
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -84,8 +86,14 @@ class CheckedHttpSession(AIOHTTPSession):
         return super()._setup_proxy_ssl_context(proxy_url) or self._get_ssl_context()
 
     def _create_connector(self, proxy_url: str | None) -> Any:
-        made = self._made
-        connector = super()._create_connector(proxy_url)
+        made, connector = self._made, super()._create_connector(proxy_url)
+        # Newer releases make it in a coroutine, with the certificates read in a thread.
+        return self._awaited(connector, made) if inspect.isawaitable(connector) else self._checked(connector, made)
+
+    async def _awaited(self, connector: Awaitable[Any], made: int) -> Any:
+        return self._checked(await connector, made)
+
+    def _checked(self, connector: Any, made: int) -> Any:
         if self._verify and self._made == made:
             msg = "this release of aiobotocore verifies servers in another way than ours can follow; use an older one"
             raise ConfigError(msg)
