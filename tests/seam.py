@@ -7,6 +7,7 @@ from unittest.mock import patch
 from attrs import define, field
 
 from dynadb_async.connection.answers import Answer
+from dynadb_async.connection.codes import failure_of_answer
 from dynadb_async.connection.embedded.rules import refused
 from dynadb_async.connection.embedded.way import Embedded
 from dynadb_async.connection.failures import (
@@ -16,7 +17,6 @@ from dynadb_async.connection.failures import (
     ConditionFailedError,
     Failure,
     TransactionRefusedError,
-    failure_of_answer,
 )
 from dynadb_async.connection.request import Request
 from tests.engines import Engine

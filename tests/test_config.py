@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dynadb_async.config import (
     ClientConfig,
+    Conversations,
     DynamoDbConfig,
     MarshallConfig,
     OnDemand,
@@ -163,6 +164,7 @@ WRONG = [
     (TimeToLive, {"after": 60}, "expected a timedelta > 0 of at most 36500 days, got 60 - at TimeToLive.after"),
     (TimeToLive, {"after": timedelta(0)}, "got 0 s - at TimeToLive.after"),
     (TimeToLive, {"after": timedelta.max}, "at most 36500 days"),
+    (Conversations, {"table": "talks", "keep": timedelta.max}, "at most 36500 days, or None"),
     (TimeToLive, {"after": AFTER, "attribute": ""}, "expected an attribute's name: a str of 1 to 255 bytes, got ''"),
     (TimeToLive, {"after": AFTER, "attribute": "é" * 128}, "- at TimeToLive.attribute"),
     (TimeToLive, {"after": AFTER, "attribute": "\ud800"}, "- at TimeToLive.attribute"),

@@ -14,14 +14,10 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dynadb_async.connection.codes import CONDITION_FAILED, failure_of_answer
 from dynadb_async.connection.embedded.store import MemoryStore, store_at
 from dynadb_async.connection.embedded.tables import comparable
-from dynadb_async.connection.failures import (
-    CONDITION_FAILED,
-    AttemptFailedError,
-    ConditionFailedError,
-    failure_of_answer,
-)
+from dynadb_async.connection.failures import AttemptFailedError, ConditionFailedError
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.way import Store
 from tests.engines import Engine

@@ -30,7 +30,8 @@ from dynadb_async import (
     TableNotFoundError,
     ThrottledError,
 )
-from dynadb_async.connection.failures import Failure, error_of
+from dynadb_async.connection.failures import Failure
+from dynadb_async.connection.given_up import error_of
 from dynadb_async.connection.retry import TOKENS, Attempts, RetryBudget
 from dynadb_async.connection.sdk.failures import failure_of
 

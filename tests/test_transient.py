@@ -11,7 +11,7 @@ import pytest
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, TableConfig
-from dynadb_async.connection.failures import failure_of_answer
+from dynadb_async.connection.codes import failure_of_answer
 from tests.raw_server import Asked, answer, raw_server
 
 DATA = Path(botocore.__file__).parent / "data"

@@ -9,17 +9,15 @@ from attrs import define, field
 
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer
+from dynadb_async.connection.codes import CONDITION_FAILED, KEY_MISMATCH, TRANSACTION_REFUSED
 from dynadb_async.connection.failures import (
-    CONDITION_FAILED,
-    KEY_MISMATCH,
     NOT_BEGUN,
-    TRANSACTION_REFUSED,
     AttemptFailedError,
     ConditionFailedError,
     Failure,
     TransactionRefusedError,
-    error_of,
 )
+from dynadb_async.connection.given_up import error_of
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.retry import Attempts, RetryBudget

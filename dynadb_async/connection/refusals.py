@@ -5,17 +5,15 @@ from typing import Any
 
 from attrs import evolve
 
-from dynadb_async.connection.failures import (
+from dynadb_async.connection.codes import (
     ADVICE,
     CONDITION_FAILED,
-    CORRUPT,
     LIMIT_REACHED,
     TRANSACTION_REFUSED,
-    AttemptFailedError,
-    ConditionFailedError,
     failure_of_answer,
     transaction_refused,
 )
+from dynadb_async.connection.failures import CORRUPT, AttemptFailedError, ConditionFailedError
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.shape import check_item, check_key

@@ -8,8 +8,8 @@ from typing import Any
 from attrs import define, field
 
 from dynadb_async.config import OnDemand, TableConfig
+from dynadb_async.connection.codes import LIMIT_REACHED, told
 from dynadb_async.connection.connection import Connection
-from dynadb_async.connection.failures import LIMIT_REACHED, told
 from dynadb_async.connection.request import Request
 from dynadb_async.errors import (
     OutcomeUnknownError,

@@ -8,6 +8,7 @@ from enum import Enum
 from attrs import define, field
 
 from dynadb_async.connection.answers import Answer
+from dynadb_async.connection.codes import failure_of_answer
 from dynadb_async.connection.embedded.rules import refused
 from dynadb_async.connection.embedded.store import MEMORY, SHARED, MemoryStore
 from dynadb_async.connection.failures import (
@@ -16,7 +17,6 @@ from dynadb_async.connection.failures import (
     AttemptFailedError,
     ConditionFailedError,
     TransactionRefusedError,
-    failure_of_answer,
 )
 from dynadb_async.errors import UsageError
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from dynadb_async.connection.codes import failure_of_answer
 from dynadb_async.connection.embedded.plain_json import NUMERAL
 from dynadb_async.connection.embedded.tables import Item, Table, comparable
-from dynadb_async.connection.failures import AttemptFailedError, failure_of_answer
+from dynadb_async.connection.failures import AttemptFailedError
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.numeral import decimal_numeral
 from dynadb_async.values.size import attribute_size, text_size

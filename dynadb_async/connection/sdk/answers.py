@@ -5,7 +5,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from dynadb_async.connection.answers import OK, check_checksum, decode, error_answer
-from dynadb_async.connection.failures import CORRUPT, AttemptFailedError, failure_of_answer
+from dynadb_async.connection.codes import failure_of_answer
+from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.refusals import BAD_REQUEST
 from dynadb_async.connection.shape import check_item, check_shape
 

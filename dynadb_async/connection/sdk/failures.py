@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from dynadb_async.connection.codes import failure_of_answer
 from dynadb_async.connection.failures import (
     BROKEN_OFF,
     CORRUPT,
@@ -24,7 +25,6 @@ from dynadb_async.connection.failures import (
     UNREACHABLE,
     AttemptFailedError,
     Failure,
-    failure_of_answer,
     failure_of_handshake,
 )
 from dynadb_async.connection.refusals import refusal_of

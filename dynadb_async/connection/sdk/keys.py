@@ -7,10 +7,7 @@ from typing import Any
 from aiobotocore.credentials import AioCredentials
 from attrs import define, field
 
-from dynadb_async.connection.failures import (
-    CREDENTIALS_LATE,
-    AttemptFailedError,
-)
+from dynadb_async.connection.failures import CREDENTIALS_LATE, AttemptFailedError
 from dynadb_async.connection.keys import Credentials, Keys, flaw_of
 from dynadb_async.connection.pause import Pause
 from dynadb_async.connection.sdk.wrong_settings import config_error_of, failure_of_provider, is_wrong_for_provider

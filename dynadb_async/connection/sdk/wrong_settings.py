@@ -29,7 +29,8 @@ from botocore.exceptions import (
     UnknownSignatureVersionError,
 )
 
-from dynadb_async.connection.failures import NO_CREDENTIALS, AttemptFailedError, Failure, told
+from dynadb_async.connection.codes import told
+from dynadb_async.connection.failures import NO_CREDENTIALS, AttemptFailedError, Failure
 from dynadb_async.connection.sdk.http_session import CheckedHttpSession
 from dynadb_async.connection.trust import unusable_certificates
 from dynadb_async.errors import ConfigError
