@@ -126,12 +126,12 @@ class VersionConflictError(DynaDbError):
     Attributes:
         paths: What both changed, such as `user.data.visits`, or `user.data["a.b"]` of a member that is named so;
             empty when `deleted`.
-        deleted: The user was deleted meanwhile; saving would bring the data back.
+        deleted: The user, or the conversation, was deleted meanwhile; saving would bring the data back.
     """
 
-    def __init__(self, paths: Sequence[Path] = (), *, deleted: bool = False) -> None:
+    def __init__(self, paths: Sequence[Path] = (), *, deleted: bool = False, message: str = "") -> None:
         what = "the user was deleted" if deleted else f"another turn changed {_places(paths)}"
-        super().__init__(f"{what} since this turn was loaded; load again and repeat the turn")
+        super().__init__(message or f"{what} since this turn was loaded; load again and repeat the turn")
         self.paths: tuple[str, ...] = tuple(dotted(path) for path in paths)
         self.deleted = deleted
 

@@ -135,7 +135,8 @@ class Appender:
             if earlier := writing.delivered(live):
                 return Appended(number=earlier.number, revision=revision, is_duplicate=True)
         if expected is not None and expected != revision:
-            raise VersionConflictError([("conversation",)])
+            message = "something was appended, or removed, since that revision of the conversation; read it again"
+            raise VersionConflictError([("conversation",)], message=message)
         return None
 
     async def head_after(
@@ -162,5 +163,6 @@ class Appender:
 
     def _checked(self, before: Head | None, head: Head | None) -> Head | None:
         if head is None and before is not None:
-            raise VersionConflictError(deleted=True)
+            message = "the conversation was deleted since it was last seen; to begin it anew, append again"
+            raise VersionConflictError(deleted=True, message=message)
         return head

@@ -47,7 +47,12 @@ def json_of(value: Any, path: Path) -> str:
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
+        pass
+    try:
         return SLOWER + json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except ValueError:
+        # Python itself reads no longer ones.
+        raise SerializationError("a number has too many digits; make a text of it", path) from None
 
 
 def check_json(value: Any, path: Path, levels: int) -> None:
@@ -123,7 +128,7 @@ def stored_texts(texts: Sequence[str], serializer: ConversationSerializer | None
 
 
 def _checked(content: Content) -> Content:
-    size = _size(content)
+    size = size_of(content)
     if size > LARGEST_APPEND:
         raise ItemTooLargeError(f"{size} bytes in one append, over {LARGEST_APPEND}; append them one after another")
     return content
@@ -171,7 +176,7 @@ def value_of(text: Content) -> Any:
 
 def parts_of(content: Content) -> tuple[Content, ...]:
     """*content* in pieces of which each fits into an item; nearly always one."""
-    if _size(content) <= LARGEST_PART:
+    if size_of(content) <= LARGEST_PART:
         return (content,)
     if isinstance(content, bytes):
         return tuple(content[at : at + LARGEST_PART] for at in range(0, len(content), LARGEST_PART))
@@ -186,7 +191,8 @@ def parts_of(content: Content) -> tuple[Content, ...]:
     return tuple(parts)
 
 
-def _size(content: Content) -> int:
+def size_of(content: Content) -> int:
+    """In bytes."""
     return len(content) if isinstance(content, bytes) or content.isascii() else len(content.encode())
 
 

@@ -56,13 +56,13 @@ class Conversation:
         Raises:
             VersionConflictError: The conversation is not as *expected*, or was deleted since this process knew it.
             SerializationError: A message is no JSON value; says where. Nothing was written.
-            ItemTooLargeError: They are over 4 MB. Nothing was written.
+            ItemTooLargeError: They are over 4 MB, or the state is over 380 KB. Nothing was written.
             OutcomeUnknownError: They may be stored or not; repeat it with the same `append_id`.
         """
         wanted = {
             "append_id": _checked_append_id(append_id),
             "state": state if state is None or callable(state) else json_of(state, ("state",)),
-            "replacing": replacing,
+            "replacing": checked_number(replacing, "replacing"),
         }
         log = self._log()
         async with log.working("append") as until:
@@ -135,6 +135,18 @@ def conversation_of(
 ) -> Conversation:
     """See `AsyncDynamoDb.conversation`."""
     return Conversation(log=log, names=names_of(users, config, user_id, conversation_id))
+
+
+def checked_number(number: Any, name: str) -> int | None:
+    """
+    A whole number, or None.
+
+    Raises:
+        SerializationError: It is something else.
+    """
+    if number is None or (isinstance(number, int) and not isinstance(number, bool) and number >= 0):
+        return number
+    raise SerializationError(f"expected a whole number, as a page or an append has it, got {number!r}", (name,))
 
 
 def _checked_append_id(append_id: str | None) -> str | None:

@@ -10,9 +10,13 @@ from dynadb_async.connection.request import Request
 from dynadb_async.conversations.codec import LARGEST_APPEND, json_of, parts_of, stored_texts, value_of
 from dynadb_async.conversations.layout import TURN_MARK, Head, Names, Recent, names_of
 from dynadb_async.conversations.log import Log
+from dynadb_async.conversations.pages import checked_limit
 from dynadb_async.conversations.writing import Writing, Written, written
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.turn import Page, Turn
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+MOST_ITEMS = 100
 
 
 @define(eq=False, repr=False)
@@ -47,6 +51,7 @@ class TurnConversation:
 
     async def messages(self, limit: int | None = None) -> Page:
         """The newest messages, oldest of them first, those added in this turn included."""
+        limit = checked_limit(limit)
         async with self.log.working("read") as until:
             if self.turn.is_resumed and not self._is_looked_up:
                 self.see(await self.log.calls.head(self.names, until=until, is_consistent=True))
@@ -201,18 +206,21 @@ class TurnLog:
             made = written(calls.table.name, conversation.names, writing, head, appender.clock(), appender.keep)
             members.append(Member(conversation=conversation, known=head, update=made, place=place))
             place += len(made.members)
-            size += sum(len(part) for part in writing.parts)
-        check_transaction(size)
+            size += sum(len(part) for part in writing.parts) + len(made.head.state or "")
+        check_transaction(size, place)
         return members
 
 
-def check_transaction(size: int) -> None:
+def check_transaction(size: int, items: int) -> None:
     """
     Refuse what DynamoDB would refuse for its size.
 
     Raises:
-        ItemTooLargeError: Over 4 MB.
+        ItemTooLargeError: Over 4 MB, or over 100 items.
     """
+    if items > MOST_ITEMS:
+        msg = f"{items} items in one turn with its messages, over {MOST_ITEMS}; add to fewer conversations in it"
+        raise ItemTooLargeError(msg)
     if size > LARGEST_APPEND:
         msg = f"{size} bytes in one turn with its messages, over {LARGEST_APPEND}; add less in it, or save in between"
         raise ItemTooLargeError(msg)

@@ -266,7 +266,7 @@ class Log:
         ranges = self.unswept.pop(names, [])
         if writing.replacing is not None and not appended.is_duplicate:
             ranges.append((writing.replacing, appended.number))
-        for low, end in ranges:
+        for low, end in [(low, end) for low, end in ranges if low < end]:
             try:
                 await self._delete_between(names, names.entry(low), names.entry(end - 1))
             except RequestError as error:

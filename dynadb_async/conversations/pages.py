@@ -47,7 +47,7 @@ class Place:
         try:
             below, rest, hidden_from = (int(part) if part else None for part in token.split("."))
             return cls(below=min(int(below or 0), LAST_NUMBER), rest=int(rest or 0), hidden_from=hidden_from)
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, TypeError):
             pass
         raise SerializationError("expected the `before` of an earlier page", ("before",))
 
@@ -101,7 +101,7 @@ class Pages:
         self, names: Names, limit: int | None, before: str | None, *, until: float | None, is_consistent: bool
     ) -> Page:
         """The newest *limit* messages, or those *before* a page; all if there is no limit. See `Conversation`."""
-        place = Place.of(before)
+        place, limit = Place.of(before), checked_limit(limit)
         reader = Reader(self.clock(), self.serializer, place.hidden_from, place.below + 1)
         taken = Taken(limit, place)
         if limit is None or limit > 0:
@@ -113,6 +113,18 @@ class Pages:
         if reader.dead:
             self.found_dead(names, reader.dead)
         return Page(messages=taken.messages(), before=taken.before, number=taken.number, revision=reader.revision)
+
+
+def checked_limit(limit: int | None) -> int | None:
+    """
+    How many are wanted; none where it is below 0.
+
+    Raises:
+        SerializationError: It is no whole number.
+    """
+    if limit is None or isinstance(limit, int):
+        return limit
+    raise SerializationError(f"expected a whole number or None, got {type(limit).__name__}", ("limit",))
 
 
 @define(repr=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from dynadb_async.conversations.codec import Content, attribute_of, json_of, value_of
+from dynadb_async.conversations.codec import LARGEST_PART, Content, attribute_of, json_of, size_of, value_of
 from dynadb_async.conversations.layout import (
     EXPIRES_AT,
     LAST_NUMBER,
@@ -20,6 +20,7 @@ from dynadb_async.conversations.layout import (
     expires_at,
     milliseconds,
 )
+from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.item.layout import Item, new_write_id, text_of_time
 
 ABSENT = "attribute_not_exists(#key)"
@@ -61,10 +62,15 @@ class Writing:
 
         Raises:
             SerializationError: A function made something of it that is no JSON value.
+            ItemTooLargeError: It does not fit into an item.
         """
-        if callable(self.state):
-            return json_of(self.state(None if state is None else value_of(state)), ("state",))
-        return state if self.state is None else self.state
+        if self.state is None:
+            return state
+        made = self.state
+        text = json_of(made(None if state is None else value_of(state)), ("state",)) if callable(made) else made
+        if (size := size_of(text)) > LARGEST_PART:
+            raise ItemTooLargeError(f"{size} bytes, over {LARGEST_PART}; keep less beside the messages", ("state",))
+        return text
 
     def done(self, head: Head) -> Recent | None:
         """Find this very append in *head*, if an earlier attempt made it: its answer got lost."""

@@ -1,0 +1,180 @@
+"""What a conversation refuses before anything is written, and in which words."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dynadb_async import (
+    AsyncDynamoDb,
+    ClientConfig,
+    Conversations,
+    DynaDbError,
+    DynamoDbConfig,
+    ItemTooLargeError,
+    SerializationError,
+    VersionConflictError,
+)
+from tests.engines import Engine
+
+Db = AsyncDynamoDb[dict[str, Any]]
+
+
+@pytest.fixture
+def config() -> DynamoDbConfig:
+    """A store of one's own."""
+    client = ClientConfig(endpoint_url=f"memory:{uuid4().hex}")
+    return DynamoDbConfig("users", client=client, conversations=Conversations("talks"))
+
+
+@pytest.fixture
+async def db(config: DynamoDbConfig) -> AsyncIterator[Db]:
+    """An adapter on it."""
+    async with AsyncDynamoDb(config) as db:
+        yield db
+
+
+async def all_of(db: Db, conversation: str = "talk") -> list[Any]:
+    """All messages."""
+    return (await db.conversation("user-1", conversation).messages()).messages
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"replacing": True}, "expected a whole number, as a page or an append has it, got True - at replacing"),
+        ({"replacing": "5"}, "got '5' - at replacing"),
+        ({"replacing": 1.5}, "got 1.5 - at replacing"),
+        ({"replacing": -1}, "got -1 - at replacing"),
+        (
+            {"append_id": ""},
+            "expected a text of 1 to 256 bytes, such as the platform's id of the message - at append_i",
+        ),
+        ({"append_id": "é" * 129}, "expected a text of 1 to 256 bytes"),
+        ({"messages": [1, {"n": 10**5000}]}, "a number has too many digits; make a text of it - at messages"),
+        ({"state": 10**5000}, "a number has too many digits; make a text of it - at state"),
+        ({"state": "x" * 400_000}, "400002 bytes, over 389120; keep less beside the messages - at state"),
+        ({"state": lambda _: "é" * 200_000}, "400002 bytes, over 389120; keep less beside the messages - at state"),
+    ],
+)
+async def test_an_append(db: Db, arguments: dict[str, Any], said: str) -> None:
+    """With its place; nothing is written, and the next append is as good as any."""
+    talk = db.conversation("user-1", "talk")
+    await talk.append(["one"])
+    with pytest.raises(SerializationError, match=re.escape(said)):
+        await talk.append(**{"messages": ["no"], **arguments})
+    await talk.append(["two"])
+    assert ["one", "two"] == await all_of(db)
+
+
+@pytest.mark.parametrize("limit", ["5", 1.5, [1]])
+async def test_a_page_of_no_number(db: Db, limit: Any) -> None:
+    """With and without a turn."""
+    said = r"expected a whole number or None, got (str|float|list) - at limit"
+    talk = db.conversation("user-1", "talk")
+    await talk.append(["one"])
+    with pytest.raises(SerializationError, match=said):
+        await talk.messages(limit)
+    async with db.turn("user-1") as turn:
+        turn.conversation("talk").add("two")
+        with pytest.raises(SerializationError, match=said):
+            await turn.conversation("talk").messages(limit)
+
+
+@pytest.mark.parametrize("before", ["", "1", "x.y.z", "1.2.3.4", 5, b"1.0."])
+async def test_a_page_before_no_page(db: Db, before: Any) -> None:
+    """It is no token of ours."""
+    with pytest.raises(SerializationError, match="expected the `before` of an earlier page - at before"):
+        await db.conversation("user-1", "talk").messages(before=before)
+
+
+async def test_what_replaces_nothing_sweeps_nothing(
+    dynamodb_local: Engine, table_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A number beyond the newest is one of nothing yet; no request is made that DynamoDB would refuse."""
+    caplog.set_level("DEBUG", "dynadb_async")
+    client = ClientConfig(**dynamodb_local.client_settings, operation_timeout=20, read_timeout=10)
+    config = DynamoDbConfig(table_name, client=client, conversations=Conversations(f"{table_name}-log"))
+    async with AsyncDynamoDb(config) as db:
+        talk = db.conversation("user-1", "talk")
+        first = await talk.append(["one"])
+        caplog.clear()
+        await talk.append(["two"], replacing=first.number + 100)
+        await talk.append(["three"])
+        assert ["one", "two", "three"] == await all_of(db)
+    assert "not deleted yet" not in caplog.text
+
+
+async def add_to(db: Db, count: int) -> None:
+    """One turn that adds to so many conversations."""
+    async with db.turn("user-1") as turn:
+        turn.user.data["count"] = count
+        for number in range(count):
+            turn.conversation(f"talk-{number}").add(number)
+
+
+async def test_many_conversations_in_one_turn(db: Db) -> None:
+    """A transaction has 100 items: the turn's, and two of each conversation. Beyond, nothing is stored of the turn."""
+    await add_to(db, 49)
+    for count in (50, 120):
+        with pytest.raises(ItemTooLargeError) as raised:
+            await add_to(db, count)
+        said = f"{1 + 2 * count} items in one turn with its messages, over 100; add to fewer conversations in it"
+        assert said == str(raised.value)
+    infos = [info async for info in db.conversations("user-1")]
+    assert (49, {1}, {"count": 49}) == (
+        len(infos),
+        {info.appends for info in infos},
+        (await db.load("user-1")).user.data,
+    )
+
+
+async def test_large_states_in_one_turn(db: Db) -> None:
+    """A head is written with its state: together they may be over 4 MB."""
+    for number in range(13):
+        await db.conversation("user-1", f"talk-{number}").append([number], state="x" * 350_000)
+    with pytest.raises(ItemTooLargeError, match=r"bytes in one turn with its messages, over 4128768; add less in it"):
+        await add_to(db, 13)
+
+
+async def expectation(db: Db, other: Db) -> None:
+    """Append on top of what is not the newest any more."""
+    talk = db.conversation("user-1", "talk")
+    first = await talk.append(["one"])
+    await other.conversation("user-1", "talk").append(["two"])
+    await talk.append(["three"], expected=first.revision)
+
+
+async def deleted(db: Db, other: Db) -> None:
+    """Append to what was known."""
+    talk = db.conversation("user-1", "talk")
+    await talk.append(["one"])
+    await other.conversation("user-1", "talk").delete()
+    await talk.append(["two"])
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (expectation, "something was appended, or removed, since that revision of the conversation; read it again"),
+        (deleted, "the conversation was deleted since it was last seen; to begin it anew, append again"),
+    ],
+)
+async def test_the_words_of_a_conflict(config: DynamoDbConfig, db: Db, act: Callable[[Db, Db], Any], said: str) -> None:
+    """They are about the conversation, not about a turn or the user."""
+    async with AsyncDynamoDb(config) as other:
+        with pytest.raises(VersionConflictError) as raised:
+            await act(db, other)
+    assert said == str(raised.value)
+
+
+@pytest.mark.parametrize("act", ["append", "clear", "delete", "info", "messages", "pop"])
+async def test_after_close(config: DynamoDbConfig, act: str) -> None:
+    """Each call says that it comes too late."""
+    async with AsyncDynamoDb(config) as db:
+        talk = db.conversation("user-1", "talk")
+        await talk.append(["one"])
+    with pytest.raises(DynaDbError, match=r"used after close\(\)"):
+        await (talk.append(["two"]) if act == "append" else getattr(talk, act)())
