@@ -134,7 +134,7 @@ newest: $(READY) ## Run the contract tests with the newest aiobotocore, which ai
 	@$(TRY_ENGINES)
 	@.venv-newest/bin/python $(PYTEST) tests/test_contract.py $(ARGS)
 
-frameworks: $(READY) ## Run agent frameworks' own tests on our adapters, and write docs/frameworks.md; ARGS=--newest only looks
+frameworks: $(READY) ## Run frameworks' own tests on our adapters, and write docs/frameworks.md; ARGS=--newest only looks
 	@$(TRY_ENGINES)
 	@$(PY) -m tests.frameworks $(ARGS)
 

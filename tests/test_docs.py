@@ -23,8 +23,8 @@ from tests.engines import Engine
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# Needs frameworks that have venvs of their own: `make frameworks` runs its blocks, each in its framework's.
-ELSEWHERE = ROOT / "docs" / "frameworks.md"
+# Need frameworks that have venvs of their own: `make frameworks` runs their blocks, each in its framework's.
+ELSEWHERE = {ROOT / "docs" / name for name in ("frameworks.md", "bots.md")}
 
 ALEXA = """
 ALEXA = {
@@ -204,7 +204,7 @@ def test_the_code_of_the_pages_runs(moto: Engine, tmp_path: Path) -> None:
 
     Functions that are tests are run as tests. One process for all pages: starting one takes longer than most pages do.
     """
-    for page in [page for page in PAGES if page != ELSEWHERE]:
+    for page in [page for page in PAGES if page not in ELSEWHERE]:
         folder = tmp_path / page.stem
         folder.mkdir()
         for name, text in programs(page).items():

@@ -1,4 +1,4 @@
-"""What can be said of the agent frameworks' adapters without the frameworks; `make frameworks` has the rest."""
+"""What can be said of the frameworks' adapters without the frameworks; `make frameworks` has the rest."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.frameworks.__main__ import Counts, counts, write_table
-from tests.frameworks.page import PAGE, program
+from tests.frameworks.page import page, program
 from tests.frameworks.suites import SUITES
 
 REPORT = """<testsuites><testsuite>
@@ -23,6 +23,7 @@ REPORT = """<testsuites><testsuite>
         ("openai_agents", "openai-agents"),
         ("claude_agent_sdk", "claude-agent-sdk"),
         ("agent_framework", "agent-framework"),
+        ("aiogram", "aiogram"),
     ],
 )
 def test_what_is_missing_is_named(module: str, extra: str) -> None:
@@ -65,8 +66,7 @@ def test_a_page_for_each(name: str) -> None:
     """Each framework finds its own block on the page, with the adapter, and no other's."""
     text = program(name)
 
-    assert f"<!-- runs with {name} -->" in PAGE.read_text()
+    assert f"<!-- runs with {name} -->" in page(name).read_text()
     assert "db = AsyncDynamoDb(" in text
-    assert 1 == sum(
-        f"\nfrom {module} import" in text for module in ("agents", "claude_agent_sdk", "agent_framework", "pydantic_ai")
-    )
+    modules = ("agents", "claude_agent_sdk", "agent_framework", "pydantic_ai", "aiogram")
+    assert 1 == sum(f"\nfrom {module} import" in text for module in modules)

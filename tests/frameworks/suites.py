@@ -74,6 +74,19 @@ OPENAI_TESTS = Theirs(
     options=("-n", "2"),
 )
 
+AIOGRAM_TESTS = Theirs(
+    plugin="aiogram_plugin",
+    tests=(
+        *(f"tests/test_fsm/test_{name}.py" for name in ("context", "middleware", "scene", "state", "strategy")),
+        "tests/test_fsm/storage/test_storages.py",
+        "tests/test_issues",
+        "tests/test_dispatcher/test_dispatcher.py",
+        "tests/test_filters/test_state.py",
+    ),
+    least=255,
+    options=("-o", "asyncio_default_fixture_loop_scope=function"),
+)
+
 SUITES = (
     Suite(
         name="openai-agents",
@@ -93,4 +106,20 @@ SUITES = (
     Suite(name="claude-agent-sdk", version="0.2.189", check="check_claude_agent_sdk.py", least=9),
     Suite(name="agent-framework-core", version="1.23.0", check="check_agent_framework.py", least=6),
     Suite(name="pydantic-ai-slim", version="2.68.0", check="check_pydantic_ai.py", least=3),
+    Suite(
+        name="aiogram",
+        version="3.31.0",
+        # Its tests' conftest imports all of its storages.
+        needs=(
+            "aresponses==3.0.0",
+            "motor>=3.3.2,<3.8",
+            "pymongo>4.5,<4.18",
+            "pytest-aiohttp==1.1.0",
+            "pytz",
+            "redis>=6.2,<8",
+        ),
+        check="check_aiogram.py",
+        least=16,
+        theirs=AIOGRAM_TESTS,
+    ),
 )

@@ -64,7 +64,32 @@ def agent_framework(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
     return lambda text: provider.save_messages("talk", [Message(role="user", contents=[text])]), read
 
 
-FRAMEWORKS = {made.__name__: made for made in (openai_agents, claude_agent_sdk, agent_framework)}
+def aiogram(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """A storage of aiogram's state machine: each text is a member of the data."""
+    from aiogram.fsm.storage.base import StorageKey  # noqa: PLC0415 - one framework is installed
+
+    from dynadb_async.aiogram import DynamoDbStorage  # noqa: PLC0415 - …
+
+    storage, key = DynamoDbStorage(db), StorageKey(bot_id=1, chat_id=2, user_id=3)
+
+    async def read() -> list[str]:
+        return list(await storage.get_data(key))
+
+    return lambda text: storage.update_data(key, {text: True}), read
+
+
+def aiogram_read_then_write(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """The same, as aiogram's other storages do it: `update_data` reads, and then writes."""
+    from aiogram.fsm.storage.base import BaseStorage, StorageKey  # noqa: PLC0415 - one framework is installed
+
+    from dynadb_async.aiogram import DynamoDbStorage  # noqa: PLC0415 - …
+
+    storage, key = DynamoDbStorage(db), StorageKey(bot_id=1, chat_id=2, user_id=3)
+    return lambda text: BaseStorage.update_data(storage, key, {text: True}), aiogram(db)[1]
+
+
+WAYS = (openai_agents, claude_agent_sdk, agent_framework, aiogram, aiogram_read_then_write)
+FRAMEWORKS = {made.__name__: made for made in WAYS}
 
 
 @frozen

@@ -1,0 +1,3 @@
+class State:
+    @property
+    def state(self) -> str | None: ...
