@@ -119,7 +119,7 @@ SUITES = (
             "redis>=6.2,<8",
         ),
         check="check_aiogram.py",
-        least=16,
+        least=15,
         theirs=AIOGRAM_TESTS,
     ),
 )
