@@ -45,7 +45,7 @@ from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, S
 
 if TYPE_CHECKING:
     from dynadb_async.item.copy import UserCopy
-    from dynadb_async.running.diagnosis import Check
+    from dynadb_async.running.check import Check
     from dynadb_async.running.scan import Scan
 
 __all__ = [
@@ -97,7 +97,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     # No turn needs them: they are for those who look after users and tables.
-    LATER = {"Check": "running.diagnosis", "Scan": "running.scan", "UserCopy": "item.copy"}
+    LATER = {"Check": "running.check", "Scan": "running.scan", "UserCopy": "item.copy"}
 
     def __getattr__(name: str) -> object:
         if name not in LATER:

@@ -110,7 +110,8 @@ class RawServer:
         try:
             while not writer.is_closing():
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = self.reads_bodies and int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+                stated = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+                length = int(stated or 0) if self.reads_bodies else 0
                 asked = Asked(head, await reader.readexactly(length), reader, writer)
                 self.asked.append(asked)
                 await self.script(asked)

@@ -95,8 +95,8 @@ def _name_for(config: "DynamoDbConfig") -> str:
 
 
 def diagnose(settings: Settings, *, as_json: bool) -> None:
-    """Each check on a line; status 1 if one is bad."""
-    checks: list[Check] = run(settings, lambda db: db.diagnose())
+    """Each check on a line; status 1 if one is bad. It creates nothing, but has to know whether the app would."""
+    checks: list[Check] = run(settings, lambda db: db.diagnose(), creates=True)
     if as_json:
         members = ("name", "is_good", "found", "advice")
         line(json_of([{member: getattr(check, member) for member in members} for check in checks]))

@@ -1,13 +1,14 @@
 """What a server says before it is asked for anything: its clock, and its certificate."""
 
 import asyncio
-import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ssl import cert_time_to_seconds
 from typing import Any
-from urllib.parse import urlsplit
 
 from attrs import frozen
+
+from dynadb_async.connection.wire.endpoint import Endpoint
 
 PATIENCE = 5.0
 
@@ -18,47 +19,39 @@ class Probe:
     An answer to a bare request.
 
     Attributes:
-        is_encrypted: Whether it came over TLS.
         offset: Seconds that this machine's clock is ahead of the server's; None where it does not tell.
         valid_until: When its certificate ends; None where it is not checked.
     """
 
-    is_encrypted: bool
     offset: float | None
     valid_until: datetime | None
 
 
-async def probed(url: str, *, verify: bool | str | None) -> Probe:
+async def probed(endpoint: Endpoint) -> Probe:
     """
-    Ask the server at *url* for nothing in particular.
+    Ask the server for nothing in particular, and believe it as requests do.
 
     Raises:
         OSError: It does not answer, or its certificate is not to be trusted.
+        EOFError, ValueError: It answers something else.
     """
-    parts = urlsplit(url)
-    is_encrypted = parts.scheme == "https"
-    context = _context(verify=verify) if is_encrypted else None
     async with asyncio.timeout(PATIENCE):
-        reader, writer = await asyncio.open_connection(
-            parts.hostname, parts.port or (443 if is_encrypted else 80), ssl=context
-        )
+        reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=endpoint.tls)
         try:
-            writer.write(f"GET / HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
-            await writer.drain()
-            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(f"GET / HTTP/1.1\r\nHost: {endpoint.netloc}\r\nConnection: close\r\n\r\n".encode())
+            head = await _head(reader)
             certificate: Any = writer.get_extra_info("peercert") or {}
         finally:
             writer.close()
     ends = certificate.get("notAfter")
-    valid_until = None if ends is None else datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)
-    return Probe(is_encrypted, _offset(head), valid_until)
+    return Probe(_offset(head), None if ends is None else datetime.fromtimestamp(cert_time_to_seconds(ends), UTC))
 
 
-def _context(*, verify: bool | str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
-    if verify is False:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError as error:
+        raise ValueError("no HTTP") from error
 
 
 def _offset(head: bytes) -> float | None:
@@ -67,6 +60,6 @@ def _offset(head: bytes) -> float | None:
         if name.lower() == "date":
             try:
                 return (datetime.now(UTC) - parsedate_to_datetime(value.strip())).total_seconds()
-            except ValueError:
+            except (ValueError, TypeError):
                 return None
     return None

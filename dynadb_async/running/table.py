@@ -136,6 +136,20 @@ class Table:
 
     async def _is_created_at_once(self) -> bool:
         """Create the table; whether it is ACTIVE already, as it is where it is no server's."""
+        try:
+            answer = await self._call("CreateTable", **self.definition())
+        except OutcomeUnknownError:
+            return False
+        except RequestError as error:
+            # A limit on what is under way at once is over soon; one on what there may be is not.
+            if error.code not in BUSY or (error.code == LIMIT_REACHED and "simultaneously" not in error.reason):
+                raise
+            return False
+        logger.info("creating table %s in %s", self.config.name, self.connection.ways.region)
+        return bool(answer.get("TableDescription", {}).get("TableStatus") == "ACTIVE")
+
+    def definition(self) -> dict[str, Any]:
+        """What CreateTable is told of it."""
         config = self.config
         billing: dict[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
         if not isinstance(config.billing, OnDemand):
@@ -144,23 +158,12 @@ class Table:
                 "WriteCapacityUnits": config.billing.write_capacity_units,
             }
             billing = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": capacity}
-        try:
-            answer = await self._call(
-                "CreateTable",
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in self._key()],
-                KeySchema=[{"AttributeName": name, "KeyType": role} for name, role in self._key()],
-                **billing,
-                **config.create_options,
-            )
-        except OutcomeUnknownError:
-            return False
-        except RequestError as error:
-            # A limit on what is under way at once is over soon; one on what there may be is not.
-            if error.code not in BUSY or (error.code == LIMIT_REACHED and "simultaneously" not in error.reason):
-                raise
-            return False
-        logger.info("creating table %s in %s", config.name, self.connection.ways.region)
-        return bool(answer.get("TableDescription", {}).get("TableStatus") == "ACTIVE")
+        return {
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in self._key()],
+            "KeySchema": [{"AttributeName": name, "KeyType": role} for name, role in self._key()],
+            **billing,
+            **config.create_options,
+        }
 
     def _key(self) -> list[tuple[str, str]]:
         """The attributes of the key, and their roles."""

@@ -7,7 +7,7 @@ from dynadb_async.running.life import Life
 
 if TYPE_CHECKING:
     from dynadb_async.item.copy import UserCopy
-    from dynadb_async.running.diagnosis import Check
+    from dynadb_async.running.check import Check
     from dynadb_async.running.scan import Scan
 
 
@@ -133,14 +133,14 @@ class Upkeep(Life):
             TableNotFoundError: One is missing.
             RequestError: DynamoDB or the network refused.
         """
-        from dynadb_async.running.diagnosis import described  # noqa: PLC0415 - for who looks after tables
+        from dynadb_async.running.administration import described  # noqa: PLC0415 - for who looks after tables
 
         live = self._running()
         return {table.config.name: await described(live, table.config) for table in live.tables()}
 
     async def delete_tables(self) -> None:
         """Delete the tables, with all users in them, and wait until they are gone; one that is missing is none."""
-        from dynadb_async.running.diagnosis import delete_table  # noqa: PLC0415 - for who looks after tables
+        from dynadb_async.running.administration import delete_table  # noqa: PLC0415 - for who looks after tables
 
         live = self._running()
         for table in live.tables():
