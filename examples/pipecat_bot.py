@@ -3,7 +3,8 @@ A voice bot on Pipecat that knows the person again, and goes on where the last c
 
     pip install dynadb-async pipecat-ai
 
-`call` is the pipeline of one call, between your own transport, speech recognition, model and voice.
+`call` runs one call, between your own transport, speech recognition, model and voice. Of an answer what was spoken is
+kept, word by word where the voice tells its words.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,11 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import (
     AssistantTurnStoppedMessage,
     LLMContextAggregatorPair,
+    LLMUserAggregatorParams,
     UserTurnMessageAddedMessage,
 )
 from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.services.llm_service import FunctionCallParams
 from pipecat.workers.runner import WorkerRunner
 
 from dynadb_async import AsyncDynamoDb, Conversations, DynamoDbConfig
@@ -37,35 +40,48 @@ async def call(
     ears: Sequence[FrameProcessor],
     model: FrameProcessor,
     mouth: Sequence[FrameProcessor],
+    turns: LLMUserAggregatorParams | None = None,
 ) -> None:
     """
-    One call, until its pipeline ends.
+    One call, from its first word until its pipeline ends, and until all that was said is stored.
 
     Args:
         db: With `conversations` in its configuration.
         user_id: Whose call it is.
-        ears: The transport's input, speech recognition.
+        ears: The transport's input, and speech recognition.
         model: The language model.
-        mouth: The voice, the transport's output. What comes after it was spoken.
+        mouth: The voice, and the transport's output: what comes out of it was spoken.
+        turns: How Pipecat knows that the person is done.
     """
-    talk = db.conversation(user_id, TALK)
-    user, assistant = LLMContextAggregatorPair(await context_for(db, user_id))
-    async with Transcript(talk) as transcript:
+    user, assistant = LLMContextAggregatorPair(await context_for(db, user_id), user_params=turns)
+    async with Transcript(db.conversation(user_id, TALK)) as transcript:
         keep(transcript, user, assistant)
-        worker = PipelineWorker(Pipeline([*ears, user, model, *mouth, assistant]))
         runner = WorkerRunner()
-        await runner.add_workers(worker)
+        await runner.add_workers(PipelineWorker(Pipeline([*ears, user, model, *mouth, assistant])))
         await runner.run()
 
 
 async def context_for(db: AsyncDynamoDb[Any], user_id: str) -> LLMContext:
-    """What the model knows when a call begins: what the person is called, and the newest part of what was said."""
+    """What the model begins with: what the person is called, and the newest part of what was said."""
     async with db.turn(user_id) as turn:
         turn.user.data["calls"] = turn.user.data.get("calls", 0) + 1
         name = turn.user.data.get("name", "unknown")
-    page = await db.conversation(user_id, TALK).messages(PROMPT)
-    about = {"role": "system", "content": f"You are a friendly voice assistant. The person's name: {name}."}
-    return LLMContext([about, *page.messages])
+
+    async def remember_name(params: FunctionCallParams, name: str) -> None:
+        """
+        Call this when the person says what they are called.
+
+        Args:
+            params: Pipecat's own.
+            name: As the person said it.
+        """
+        async with db.turn(user_id) as turn:
+            turn.user.data["name"] = name
+        await params.result_callback("It is remembered.")
+
+    about: Any = {"role": "system", "content": f"You are a friendly voice assistant. The person's name: {name}."}
+    past = (await db.conversation(user_id, TALK).messages(PROMPT)).messages
+    return LLMContext([about, *past], tools=[remember_name])
 
 
 def keep(transcript: Transcript, user: Any, assistant: Any) -> None:

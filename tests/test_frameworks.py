@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.frameworks.__main__ import Counts, counts, write_table
+from tests.frameworks.__main__ import RACES, TESTS, Counts, counts
 from tests.frameworks.page import page, program
 from tests.frameworks.suites import SUITES
+from tests.frameworks.venvs import ROOT
 
 REPORT = """<testsuites><testsuite>
-<testcase name="a"/><testcase name="b"/>
+<testcase name="a"/>
+<testcase name="b"><properties><property name="race" value="| ours |"/><property name="x" value="y"/></properties>
+</testcase>
 <testcase name="c"><skipped message="not applicable"/></testcase>
 <testcase name="d"><failure/></testcase><testcase name="e"><error/></testcase>
 </testsuite></testsuites>"""
@@ -40,7 +43,7 @@ def test_counts(tmp_path: Path) -> None:
     assert Counts("theirs", 0, 0, 1, 2) == counts("theirs", report, 2)
     report.write_text(REPORT)
 
-    assert Counts("theirs", 2, 1, 2, 2) == counts("theirs", report, 2)
+    assert Counts("theirs", 2, 1, 2, 2, ("| ours |",)) == counts("theirs", report, 2)
 
 
 def test_too_few_are_a_failure() -> None:
@@ -50,18 +53,27 @@ def test_too_few_are_a_failure() -> None:
     assert not Counts("theirs", 100, 0, 1, 10).is_good
 
 
-def test_the_table_is_written_in_its_place() -> None:
-    """What stands around it stays, and a second run replaces the first."""
-    page = "before\n<!-- written by make frameworks -->\nold\n<!-- end -->\nafter\n"
-    once = write_table(page, ["| one |"])
+def test_a_table_is_written_in_its_place() -> None:
+    """What stands around it stays, other tables as well, and a second run replaces the first."""
+    page = "before\n<!-- tests, written by make frameworks -->\nold\n<!-- end -->\nafter\n"
+    page += page.replace("tests", "writers")
+    once = TESTS.written(RACES.written(page, ["| one |"]), ["| two |"])
 
     assert once.startswith("before\n")
     assert once.endswith("<!-- end -->\nafter\n")
+    assert once.index("| two |") < once.index("after") < once.index("| one |")
     assert "old" not in once
-    assert write_table(page, ["| two |"]) == write_table(once, ["| two |"])
+    assert TESTS.written(page, ["| three |"]) == TESTS.written(TESTS.written(page, ["| two |"]), ["| three |"])
 
 
-@pytest.mark.parametrize("name", [suite.name for suite in SUITES])
+@pytest.mark.parametrize("example", [suite.example for suite in SUITES if suite.example])
+def test_an_example_is_shown_as_it_is(example: str) -> None:
+    """The manual includes the file that runs."""
+    assert (ROOT / example).exists()
+    assert f'--8<-- "{example}"' in (ROOT / "docs" / "voice.md").read_text()
+
+
+@pytest.mark.parametrize("name", [suite.name for suite in SUITES if not suite.example])
 def test_a_page_for_each(name: str) -> None:
     """Each framework finds its own block on the page, with the adapter, and no other's."""
     text = program(name)

@@ -5,6 +5,7 @@ With `--newest`, of their newest releases, and nothing is written. Names as argu
 """
 
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -15,7 +16,7 @@ from tests.frameworks.suites import OURS, SUITES
 from tests.frameworks.venvs import ROOT, MissingError, Venv
 
 PAGE = ROOT / "docs" / "frameworks.md"
-BEGIN, END = "<!-- written by make frameworks -->\n", "<!-- end -->"
+END = "<!-- end -->"
 # While one waits for the index or for a server, others go on.
 AT_ONCE = 3
 
@@ -31,6 +32,7 @@ class Counts:
         left_out: How many can't apply; each says why in pytest's report.
         failed: How many failed, or ended with an error.
         least: How many had to pass.
+        races: Of those that let writers race: the lines of the manual's table.
     """
 
     what: str
@@ -38,6 +40,7 @@ class Counts:
     left_out: int
     failed: int
     least: int
+    races: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -56,7 +59,9 @@ def counts(what: str, report: Path, least: int) -> Counts:
     cases = list(ET.parse(report).iter("testcase"))
     left_out = sum(case.find("skipped") is not None for case in cases)
     failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
-    return Counts(what, len(cases) - left_out - failed, left_out, failed, least)
+    told = (pair for case in cases for pair in case.iter("property") if pair.get("name") == "race")
+    races = tuple(pair.get("value", "") for pair in told)
+    return Counts(what, len(cases) - left_out - failed, left_out, failed, least, races)
 
 
 @frozen
@@ -78,7 +83,10 @@ class Run:
             if self.place.is_newest and self.place.version() == suite.version:
                 print(f"{suite.name} {suite.version} is the newest")
                 return []
-            return [*self._theirs(), self._tests("ours", suite.least, *OURS, f"tests/frameworks/{suite.check}")]
+            return [
+                *self._theirs(),
+                self._tests("ours", suite.least, *OURS, *suite.options, f"tests/frameworks/{suite.check}"),
+            ]
         except MissingError as error:
             print(error)
             return [Counts(f"{suite.name}: to be had", 0, 0, 1, 1)]
@@ -99,11 +107,29 @@ class Run:
         return counts(title, report, least)
 
 
-def write_table(page: str, rows: list[str]) -> str:
-    """The *page* with these rows in the place of those that it had."""
-    before, _, rest = page.partition(BEGIN)
-    table = ["| tests | passed | not applicable | failed |", "|---|---|---|---|", *rows]
-    return "\n".join([f"{before}{BEGIN}", *table, "", f"{END}{rest.partition(END)[2]}"])
+@frozen
+class Table:
+    """
+    A table of the manual that is written here.
+
+    Attributes:
+        what: Names it in the page.
+        columns: Their names.
+    """
+
+    what: str
+    columns: tuple[str, ...]
+
+    def written(self, page: str, rows: Iterable[str]) -> str:
+        """The *page* with these rows in the place of those that it had."""
+        begin = f"<!-- {self.what}, written by make frameworks -->\n"
+        before, _, rest = page.partition(begin)
+        head = [f"| {' | '.join(self.columns)} |", "|---" * len(self.columns) + "|"]
+        return "\n".join([f"{before}{begin}", *head, *rows, "", f"{END}{rest.partition(END)[2]}"])
+
+
+TESTS = Table("tests", ("tests", "passed", "not applicable", "failed"))
+RACES = Table("writers", ("store", "acknowledged", "of these lost", "stored twice"))
 
 
 def main(*arguments: str) -> int:
@@ -114,12 +140,13 @@ def main(*arguments: str) -> int:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         runs = [threads.submit(Run(Venv(suite, is_newest)).found) for suite in suites]
         found = [count for run in runs for count in run.result()]
-    print("\n".join(count.row() for count in found))
+    print("\n".join(line for count in found for line in (count.row(), *count.races)))
     for count in found:
         if not count.is_good:
             print(f"FAILED: {count.what}: {count.failed} failed, {count.passed} passed of at least {count.least}")
     if not names and not is_newest:
-        PAGE.write_text(write_table(PAGE.read_text(), [count.row() for count in found]))
+        page = TESTS.written(PAGE.read_text(), [count.row() for count in found])
+        PAGE.write_text(RACES.written(page, [race for count in found for race in count.races]))
     return not all(count.is_good for count in found)
 
 

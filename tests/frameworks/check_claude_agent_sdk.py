@@ -12,8 +12,9 @@ from claude_agent_sdk.testing import run_session_store_conformance
 from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig
 from dynadb_async.claude_agent_sdk import DynamoDbSessionStore
 from dynadb_async.testing import local_server
+from tests.frameworks.conftest import Raced
 from tests.frameworks.page import names
-from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
+from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS
 
 KEY = {"project_key": "project", "session_id": "session"}
 
@@ -99,9 +100,9 @@ async def test_the_page(db: AsyncDynamoDb[Any]) -> None:
     assert ["A title"] == [summary["data"]["custom_title"] for summary in await store.list_session_summaries("project")]
 
 
-async def test_twenty_writers_while_answers_are_lost() -> None:
+async def test_twenty_writers_while_answers_are_lost(raced: Raced) -> None:
     """0 lost and 0 doubled, over two processes, and 9 of 10 are told that theirs is stored."""
-    found = await race("claude_agent_sdk")
+    found = await raced("claude_agent_sdk", "Claude Agent SDK: `DynamoDbSessionStore`")
 
     assert found.lost_answers > 0
     assert (0, 0) == (found.lost, found.doubled)

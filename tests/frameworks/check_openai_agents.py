@@ -11,8 +11,9 @@ from openai.types.responses import ResponseOutputMessage, ResponseOutputText
 
 from dynadb_async import AsyncDynamoDb, SerializationError
 from dynadb_async.openai_agents import DynamoDbSession
+from tests.frameworks.conftest import Raced
 from tests.frameworks.page import names
-from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS, race
+from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS
 
 
 def said(text: str) -> dict[str, Any]:
@@ -114,10 +115,22 @@ async def test_the_page(db: AsyncDynamoDb[Any]) -> None:
     assert ["Hello"] == [item["content"] for item in await DynamoDbSession(db, "user", "support").get_items()][:1]
 
 
-async def test_twenty_writers_while_answers_are_lost() -> None:
+async def test_twenty_writers_while_answers_are_lost(raced: Raced) -> None:
     """0 lost and 0 doubled, over two processes, and 9 of 10 are told that theirs is stored."""
-    found = await race("openai_agents")
+    found = await raced("openai_agents", "OpenAI Agents SDK: `DynamoDbSession`")
 
     assert found.lost_answers > 0
     assert (0, 0) == (found.lost, found.doubled)
     assert len(found.acknowledged) > 0.9 * PROCESSES * WRITERS * MESSAGES
+
+
+@pytest.mark.parametrize(
+    ("store", "title"),
+    [
+        ("openai_agents_session", "openai-agents-session 0.1.0: `DynamoDBSession`"),
+        ("sqlite_session", "the SDK's own `SQLiteSession`, on a file"),
+    ],
+)
+async def test_others_beside_it(raced: Raced, store: str, title: str) -> None:
+    """The same load on what others offer: told, not judged."""
+    assert (await raced(store, title)).acknowledged

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import pytest
 from pydantic_ai import Agent, ModelMessagesTypeAdapter
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 
 from dynadb_async import AsyncDynamoDb
+from tests.frameworks.conftest import Raced
 from tests.frameworks.page import names
+from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS
 
 
 def recipe(db: AsyncDynamoDb[Any]) -> Any:
@@ -51,3 +54,24 @@ async def test_a_second_delivery_is_stored_once(db: AsyncDynamoDb[Any]) -> None:
         await recipe(db)(Agent(TestModel()), "user", "Hello", "m-1")
 
     assert 2 == len((await db.conversation("user", "support").messages()).messages)
+
+
+async def test_twenty_writers_while_answers_are_lost(raced: Raced) -> None:
+    """0 lost and 0 doubled, over two processes, and 9 of 10 are told that theirs is stored."""
+    found = await raced("pydantic_ai", "Pydantic AI: the recipe")
+
+    assert found.lost_answers > 0
+    assert (0, 0) == (found.lost, found.doubled)
+    assert len(found.acknowledged) > 0.9 * PROCESSES * WRITERS * MESSAGES
+
+
+@pytest.mark.parametrize(
+    ("store", "title"),
+    [
+        ("pya_memory", "pya-memory 0.0.1: `DynamoDBMessageStore`"),
+        ("pydantic_ai_dynamodb_persistence", "pydantic-ai-dynamodb-persistence 0.1.0: `DynamoDBHistoryStore`"),
+    ],
+)
+async def test_others_beside_it(raced: Raced, store: str, title: str) -> None:
+    """The same load on what others offer: told, not judged."""
+    assert (await raced(store, title)).acknowledged

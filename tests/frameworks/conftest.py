@@ -1,6 +1,6 @@
 """What the checks of all frameworks share."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
@@ -8,8 +8,10 @@ from uuid import uuid4
 import pytest
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig
+from tests.frameworks.writers import Race, race
 
 MakeDb = Callable[[str], AsyncDynamoDb[Any]]
+Raced = Callable[[str, str], Awaitable[Race]]
 
 
 @pytest.fixture
@@ -30,3 +32,18 @@ async def make_db() -> AsyncIterator[MakeDb]:
 def db(make_db: MakeDb) -> AsyncDynamoDb[Any]:
     """An adapter on a store of its own."""
     return make_db(uuid4().hex)
+
+
+@pytest.fixture
+def raced(record_property: Callable[[str, object], None], monkeypatch: pytest.MonkeyPatch) -> Raced:
+    """Let 20 writers write to a store, by its name in `writers` or `others`, and tell the manual under a title."""
+    # Some of the others take them from nowhere else.
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "local")
+
+    async def raced(store: str, title: str) -> Race:
+        found = await race(store)
+        record_property("race", found.row(title))
+        return found
+
+    return raced

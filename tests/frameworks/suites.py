@@ -9,6 +9,8 @@ OURS = (
     "--import-mode=importlib",
     "-o",
     "asyncio_mode=auto",
+    "-o",
+    "junit_family=xunit1",  # with properties
     "-W",
     "error",
 )
@@ -41,16 +43,22 @@ class Suite:
         name: Of its distribution.
         version: The release that must work.
         needs: What its tests import besides.
+        beside: What others offer for the same, installed without what it asks for.
         check: Our tests with it, a file in this folder.
         least: So many of them must have passed.
+        options: For pytest: which of its own warnings are let pass.
+        example: What the manual shows, if that is a file of `examples/`, and no block of a page.
         theirs: The framework's own tests, where they can be had.
     """
 
     name: str
     version: str
     needs: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     check: str
     least: int
+    options: tuple[str, ...] = ()
+    example: str | None = None
     theirs: Theirs | None = None
 
 
@@ -87,6 +95,16 @@ AIOGRAM_TESTS = Theirs(
     options=("-o", "asyncio_default_fixture_loop_scope=function"),
 )
 
+PYDANTIC_AI_STORES = (
+    "pya-memory==0.0.1",
+    "pydantic-ai-dynamodb-persistence==0.1.0",
+    "pydantic-ai-persistence==0.1.0",
+    "pydantic-ai-harness",
+)
+
+# The standard library's, which Pipecat imports as long as there is one.
+AUDIOOP = ("-W", "ignore:'audioop':DeprecationWarning")
+
 SUITES = (
     Suite(
         name="openai-agents",
@@ -99,13 +117,36 @@ SUITES = (
             "pytest-mock>=3.14,<4",
             "sqlalchemy[asyncio]>=2",
         ),
+        beside=("openai-agents-session==0.1.0",),
         check="check_openai_agents.py",
-        least=9,
+        least=11,
         theirs=OPENAI_TESTS,
     ),
     Suite(name="claude-agent-sdk", version="0.2.189", check="check_claude_agent_sdk.py", least=9),
-    Suite(name="agent-framework-core", version="1.23.0", check="check_agent_framework.py", least=6),
-    Suite(name="pydantic-ai-slim", version="2.68.0", check="check_pydantic_ai.py", least=3),
+    Suite(name="agent-framework-core", version="1.23.0", check="check_agent_framework.py", least=7),
+    Suite(
+        name="pydantic-ai-slim",
+        version="2.68.0",
+        needs=("aiosqlite>=0.20",),
+        beside=PYDANTIC_AI_STORES,
+        check="check_pydantic_ai.py",
+        least=6,
+    ),
+    Suite(
+        name="livekit-agents",
+        version="1.8.9",
+        check="check_livekit_agents.py",
+        least=7,
+        example="examples/livekit_agent.py",
+    ),
+    Suite(
+        name="pipecat-ai",
+        version="1.14.0",
+        check="check_pipecat_ai.py",
+        least=8,
+        options=AUDIOOP,
+        example="examples/pipecat_bot.py",
+    ),
     Suite(
         name="aiogram",
         version="3.31.0",

@@ -74,6 +74,8 @@ class Venv:
         venv.create(self.folder, symlinks=True)
         (self.packages / "below.pth").write_text(f"import site; site.addsitedir({str(below)!r})\n")
         self._pip("install", "--no-input", *wanted)
+        if self.suite.beside:
+            self._pip("install", "--no-input", "--no-deps", *self.suite.beside)
 
     def sdist(self) -> Path:
         """

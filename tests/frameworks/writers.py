@@ -1,5 +1,5 @@
 """
-20 writers of one session, in 2 processes, while answers are lost on the way: what was acknowledged is there, and once.
+20 writers of one session, in 2 processes, while answers are lost on the way: what is there of what was acknowledged.
 
 `python -m tests.frameworks.writers SETTINGS` is one of the processes: a line on stdin starts it.
 """
@@ -8,7 +8,8 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -16,13 +17,12 @@ from attrs import frozen
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig, RequestError
 from tests.engines import dynamodb_local
-from tests.proxy import Fault, FaultProxy, no_fault, sometimes
+from tests.frameworks.others import OTHERS, Read, Write
+from tests.proxy import ITEM_OPERATIONS, Fault, FaultProxy, no_fault, sometimes
 
 PROCESSES, WRITERS, MESSAGES = 2, 10, 5
 SHARE_OF_LOST_ANSWERS = 0.1
-
-Write = Callable[[str], Awaitable[Any]]
-Read = Callable[[], Awaitable[list[str]]]
+WRITES = (*ITEM_OPERATIONS, "PutItem")
 
 
 def openai_agents(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
@@ -88,7 +88,24 @@ def aiogram_read_then_write(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
     return lambda text: BaseStorage.update_data(storage, key, {text: True}), aiogram(db)[1]
 
 
-WAYS = (openai_agents, claude_agent_sdk, agent_framework, aiogram, aiogram_read_then_write)
+def pydantic_ai(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """The recipe's append of a run's messages."""
+    from pydantic_ai import ModelMessagesTypeAdapter  # noqa: PLC0415 - one framework is installed
+    from pydantic_ai.messages import ModelRequest  # noqa: PLC0415 - …
+
+    talk = db.conversation("user", "talk")
+
+    async def write(text: str) -> None:
+        await talk.append(ModelMessagesTypeAdapter.dump_python([ModelRequest.user_text_prompt(text)], mode="json"))
+
+    async def read() -> list[str]:
+        messages = ModelMessagesTypeAdapter.validate_python((await talk.messages()).messages)
+        return [str(part.content) for message in messages for part in message.parts]
+
+    return write, read
+
+
+WAYS = (openai_agents, claude_agent_sdk, agent_framework, pydantic_ai, aiogram, aiogram_read_then_write)
 FRAMEWORKS = {made.__name__: made for made in WAYS}
 
 
@@ -117,6 +134,23 @@ class Race:
         """How many are there more than once."""
         return sum(times > 1 for times in Counter(self.found).values())
 
+    def row(self, title: str) -> str:
+        """As a line of the manual's table."""
+        written = PROCESSES * WRITERS * MESSAGES
+        return f"| {title} | {len(self.acknowledged)} of {written} | {self.lost} | {self.doubled} |"
+
+
+@asynccontextmanager
+async def _store(settings: dict[str, Any]) -> AsyncIterator[Callable[[], tuple[Write, Read]]]:
+    """What makes each writer's own."""
+    if other := OTHERS.get(settings["store"]):
+        async with other(settings) as made:
+            yield lambda: made
+    else:
+        async with _adapter(settings) as db:
+            await db.ensure_table()
+            yield lambda: FRAMEWORKS[settings["store"]](db)
+
 
 def _adapter(settings: dict[str, Any]) -> AsyncDynamoDb[Any]:
     patient = {"read_timeout": 2, "operation_timeout": 30, "queue_timeout": 30}
@@ -125,17 +159,16 @@ def _adapter(settings: dict[str, Any]) -> AsyncDynamoDb[Any]:
     return AsyncDynamoDb(DynamoDbConfig(settings["table"], client=client, conversations=conversations))
 
 
-async def race(framework: str) -> Race:
-    """Let them write."""
+async def race(store: str) -> Race:
+    """Let them write to one of ours, by its function's name, or to one of the others."""
     with dynamodb_local() as engine:
         async with FaultProxy(engine) as proxy:
-            settings = {"framework": framework, "table": f"race-{uuid4().hex}", "client": proxy.client_settings}
-            async with _adapter(settings) as db:
-                await db.ensure_table()
-                proxy.plan = sometimes(SHARE_OF_LOST_ANSWERS, Fault.LOSE, seed=1)
+            settings = {"store": store, "table": f"race-{uuid4().hex}", "client": proxy.client_settings}
+            async with _store(settings) as of_a_writer:
+                proxy.plan = sometimes(SHARE_OF_LOST_ANSWERS, Fault.LOSE, seed=1, operations=WRITES)
                 told = await asyncio.gather(*(_process({**settings, "name": name}) for name in range(PROCESSES)))
                 proxy.plan = no_fault
-                found = await FRAMEWORKS[framework](db)[1]()
+                found = await of_a_writer()[1]()
             return Race([text for texts in told for text in texts], found, proxy.injected[Fault.LOSE])
 
 
@@ -150,16 +183,18 @@ async def _process(settings: dict[str, Any]) -> list[str]:
 async def work(settings: dict[str, Any]) -> list[str]:
     """What one process was told to be stored."""
     acknowledged = []
-    async with _adapter(settings) as db:
+    # A fault of our own ends the run; what others raise is an answer.
+    refusals = Exception if settings["store"] in OTHERS else RequestError
+    async with _store(settings) as of_a_writer:
 
         async def write(writer: int) -> None:
-            append, _ = FRAMEWORKS[settings["framework"]](db)
+            append, _ = of_a_writer()
             for number in range(MESSAGES):
                 text = f"{settings['name']}-{writer}-{number}"
                 try:
                     await append(text)
-                except RequestError as error:
-                    print(f"not acknowledged: {error}", file=sys.stderr)
+                except refusals as error:
+                    print(f"not acknowledged: {type(error).__name__}: {error}", file=sys.stderr)
                 else:
                     acknowledged.append(text)
 

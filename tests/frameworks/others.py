@@ -1,0 +1,117 @@
+"""What the frameworks themselves, or other packages, offer for the same: each to be written to as ours is."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+Write = Callable[[str], Awaitable[Any]]
+Read = Callable[[], Awaitable[list[str]]]
+Opened = Callable[[dict[str, Any]], AbstractAsyncContextManager[tuple[Write, Read]]]
+
+
+@asynccontextmanager
+async def openai_agents_session(settings: dict[str, Any]) -> AsyncIterator[tuple[Write, Read]]:
+    """The DynamoDB session of the package of that name, with a client as its documentation makes it."""
+    from aiobotocore.session import get_session  # noqa: PLC0415 - one framework is installed
+    from openai_agents_session import DynamoDBSession  # noqa: PLC0415 - …
+    from openai_agents_session.dynamodb import create_table_if_not_exists  # noqa: PLC0415 - …
+
+    async with get_session().create_client("dynamodb", **settings["client"]) as client:
+        await create_table_if_not_exists(client, settings["table"])
+        session = DynamoDBSession("talk", client, settings["table"])
+
+        async def read() -> list[str]:
+            return [item["content"] for item in await session.get_items()]
+
+        yield lambda text: session.add_items([{"role": "user", "content": text}]), read
+
+
+@asynccontextmanager
+async def sqlite_session(settings: dict[str, Any]) -> AsyncIterator[tuple[Write, Read]]:
+    """The OpenAI Agents SDK's own, on a file."""
+    from agents import SQLiteSession  # noqa: PLC0415 - one framework is installed
+
+    session = SQLiteSession("talk", _place(settings))
+
+    async def read() -> list[str]:
+        return [str(item["content"]) for item in await session.get_items()]  # type: ignore[typeddict-item]
+
+    yield lambda text: session.add_items([{"role": "user", "content": text}]), read
+    session.close()
+
+
+@asynccontextmanager
+async def file_history(settings: dict[str, Any]) -> AsyncIterator[tuple[Write, Read]]:
+    """Agent Framework's own, on files."""
+    from agent_framework import FileHistoryProvider, Message  # noqa: PLC0415 - one framework is installed
+
+    provider = FileHistoryProvider(_place(settings))
+
+    async def read() -> list[str]:
+        return [message.text for message in await provider.get_messages("talk")]
+
+    yield lambda text: provider.save_messages("talk", [Message(role="user", contents=[text])]), read
+
+
+@asynccontextmanager
+async def pya_memory(settings: dict[str, Any]) -> AsyncIterator[tuple[Write, Read]]:
+    """The DynamoDB store of the package of that name."""
+    from pya_memory import DynamoDBMessageStore  # noqa: PLC0415 - one framework is installed
+
+    async with DynamoDBMessageStore(settings["table"], **_places(settings)) as store:
+
+        async def read() -> list[str]:
+            return _texts(await store.load_messages(conversation_id="talk"))
+
+        await store.get_conversation(conversation_id="talk")  # makes the table
+        yield lambda text: store.append_messages(conversation_id="talk", messages=[_asked(text)]), read
+
+
+@asynccontextmanager
+async def pydantic_ai_dynamodb_persistence(settings: dict[str, Any]) -> AsyncIterator[tuple[Write, Read]]:
+    """The history of the package of that name, which is loaded, added to and saved."""
+    from pydantic_ai_dynamodb_persistence import DynamoDBHistoryStore  # noqa: PLC0415 - one framework is installed
+
+    store = await asyncio.to_thread(lambda: DynamoDBHistoryStore(settings["table"], **_places(settings)))
+
+    async def write(text: str) -> None:
+        await store.save("talk", [*(await store.load("talk") or []), _asked(text)])
+
+    async def read() -> list[str]:
+        return _texts(await store.load("talk") or [])
+
+    yield write, read
+
+
+def _place(settings: dict[str, Any]) -> Path:
+    """The same for both processes."""
+    return Path(tempfile.gettempdir()) / settings["table"]
+
+
+def _places(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: settings["client"][name] for name in ("region_name", "endpoint_url")}
+
+
+def _asked(text: str) -> Any:
+    from pydantic_ai.messages import ModelRequest  # noqa: PLC0415 - one framework is installed
+
+    return ModelRequest.user_text_prompt(text)
+
+
+def _texts(messages: list[Any]) -> list[str]:
+    return [part.content for message in messages for part in message.parts]
+
+
+OTHERS: dict[str, Opened] = {
+    opened.__name__: opened
+    for opened in (
+        openai_agents_session,
+        sqlite_session,
+        file_history,
+        pya_memory,
+        pydantic_ai_dynamodb_persistence,
+    )
+}
