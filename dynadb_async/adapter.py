@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import aioboto3
 
     from dynadb_async.conversations import Conversation, ConversationInfo
+    from dynadb_async.conversations.beside import Logs
     from dynadb_async.conversations.log import Log
 
 
@@ -230,12 +231,13 @@ class AsyncDynamoDb(Upkeep, Generic[T]):
         return self.config.conversations
 
     def _log(self) -> "Log":
-        return cast("Log", self._running().beside)
+        return cast("Logs", self._running().beside).log
 
     def _begin(self) -> Live:
         live = super()._begin()
         if self.config.conversations is not None:
-            from dynadb_async.conversations.log import Log  # noqa: PLC0415 - for who has them
+            from dynadb_async.conversations.beside import Logs  # noqa: PLC0415 - for who has them
+            from dynadb_async.conversations.log import Log  # noqa: PLC0415
 
-            live.beside = Log.of(self.config.conversations, live)
+            live.beside = Logs(Log.of(self.config.conversations, live))
         return live

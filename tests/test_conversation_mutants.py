@@ -152,11 +152,10 @@ def unquoted_ids(patch: pytest.MonkeyPatch) -> None:
 
 def heads_first(patch: pytest.MonkeyPatch) -> None:
     """A conversation's head is deleted before its entries."""
-    delete_between = Log._delete_between
 
     async def delete(self: Log, names: Names) -> None:
-        await delete_between(self, names, names.head, names.head)
-        await delete_between(self, names, names.entry(0), names.entry(LAST_NUMBER))
+        await self.calls.delete_between(names, names.head, names.head)
+        await self.calls.delete_between(names, names.entry(0), names.entry(LAST_NUMBER))
 
     patch.setattr(Log, "delete", delete)
 
@@ -167,8 +166,7 @@ def sweep_before_clear(patch: pytest.MonkeyPatch) -> None:
 
     async def swept(self: Appender, names: Names, wanted: Writing, **more: Any) -> Appended:
         if wanted.replacing is not None:
-            async for keys in self.calls.keys(names, names.entry(wanted.replacing), names.entry(LAST_NUMBER)):
-                await self.calls.delete(keys)
+            await self.calls.delete_between(names, names.entry(wanted.replacing), names.entry(LAST_NUMBER))
         return await append(self, names, wanted, **more)
 
     patch.setattr(Appender, "append", swept)

@@ -102,15 +102,15 @@ class Calls:
             last = None if at is None or number_of(at) <= above else names.entry(number_of(at) - 1)
         return cuts
 
-    async def keys(self, names: Names, first: str, last: str) -> AsyncIterator[list[Item]]:
-        """The keys of all of them, as they are for sure."""
-        async for items in self.pages(names, first, last, ConsistentRead=True, ProjectionExpression="#key, #name"):
-            yield items
-
-    async def delete(self, keys: Sequence[Item]) -> None:
-        """Delete the items with *keys*, 25 at a time, each request within the time of an operation."""
-        for at in range(0, len(keys), BATCH):
-            await self.write([{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH]])
+    async def delete_between(self, names: Names, first: str, last: str) -> int:
+        """Delete the items with names of *first* to *last*, in as many requests as that takes; how many there were."""
+        count = 0
+        only_keys = self.pages(names, first, last, ConsistentRead=True, ProjectionExpression="#key, #name")
+        async for keys in only_keys:
+            for at in range(0, len(keys), BATCH):
+                await self.write([{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH]])
+            count += len(keys)
+        return count
 
     async def write(self, requests: list[Any]) -> None:
         """Write, or delete, up to 25 items on no condition."""

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dynadb_async.conversations.calls import BATCH, Calls
-from dynadb_async.conversations.layout import ENTRIES, HEADS, NAME, WRITE, Names
+from dynadb_async.conversations.layout import END_OF_HEADS, ENTRIES, FIRST_NAME, HEADS, LAST_NAME, NAME, WRITE, Names
 from dynadb_async.errors import MalformedItemError
 from dynadb_async.item.layout import Item, new_write_id
 
 RECENT = "recent"
-FIRST_NAME, LAST_NAME = "\x00", "\U0010ffff"
 
 
 async def copied(calls: Calls, names: Names) -> list[Item]:
@@ -34,7 +33,7 @@ async def put(calls: Calls, names: Names, items: Sequence[Mapping[str, Any]]) ->
 async def is_free(calls: Calls, names: Names, items: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the user has no conversation, but for what an earlier try to write *items* left."""
     ours = {_mark(item) for item in items}
-    async for page in calls.pages(names, HEADS, "h0", ConsistentRead=True):
+    async for page in calls.pages(names, HEADS, END_OF_HEADS, ConsistentRead=True):
         if any(_mark(item) not in ours for item in page):
             return False
     return True

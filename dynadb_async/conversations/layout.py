@@ -23,6 +23,7 @@ NAME = "name"
 HEADS, ENTRIES = "h/", "c/"
 # "0" is the character after "/": what lies between has the prefix.
 END_OF_HEADS, END_OF_ENTRIES = "h0", "c0"
+FIRST_NAME, LAST_NAME = "\x00", "\U0010ffff"
 DIGITS = 16
 LAST_NUMBER = 10**DIGITS - 1
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: a sort key's length in bytes.

@@ -5,12 +5,11 @@ from datetime import datetime
 from functools import partial
 
 from dynadb_async.config import TableConfig
-from dynadb_async.conversations.layout import ENTRIES, EXPIRES_AT, HEADS, NAME, WRITE
+from dynadb_async.conversations.layout import ENTRIES, EXPIRES_AT, HEADS, LAST_NAME, NAME, WRITE
 from dynadb_async.item.layout import Item
 from dynadb_async.running.scan import Seen, Source, key_of
 
 NUMBER = "n"
-LAST_NAME = "\U0010ffff"
 # What only a head, and only an entry, has. Nothing else is asked for: messages may be long.
 MARKS = {HEADS: NUMBER, ENTRIES: WRITE}
 

@@ -72,7 +72,10 @@ class Work:
 class Beside(Protocol):
     """What an adapter keeps besides the users' items."""
 
-    table: Table
+    @property
+    def table(self) -> Table:
+        """Where it is kept."""
+        ...
 
     def of_turn(self, turn: Turn[Any]) -> BesideTurn:
         """What *turn* stores of it."""
