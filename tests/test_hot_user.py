@@ -192,6 +192,17 @@ async def test_what_is_handed_on_is_what_is_stored(engine: Engine, table_name: s
         assert "theirs" == (await db.export("user-1"))["x"]
 
 
+async def test_who_waited_needs_no_read(slow: Engine, table_name: str, counted: Counted) -> None:
+    """Not the last in line either, beside whom nobody is left: between two requests another process could be faster."""
+    db = adapter_on(slow, table_name)
+    db.observer = counted
+    async with db:
+        await visit(db, "user-1")
+        counted.requests.clear()
+        assert [2, 3, 4] == await asyncio.gather(*(db.handle("user-1", count) for _ in range(3)))
+    assert (1, 3) == (counted.requests["GetItem"], counted.requests["UpdateItem"])
+
+
 async def test_a_handler_waits_longer_than_a_turn(memory: Engine, table_name: str) -> None:
     """A turn goes on after `queue_timeout`; a handler that counts waits, and finds what it counts up."""
     async with adapter_on(memory, table_name, queue_timeout=0.01) as db:

@@ -69,7 +69,7 @@ class Stay:
 
     def load(self, session: Session | None, turn_id: str | None) -> Awaitable[Turn[Any]]:
         """The user's turn, to be awaited at once."""
-        if self.line.guests == 1:
+        if self.line.guests == 1 and self.line.latest is None:
             return self.live.load(self._user_id, session, turn_id, self.left, None, self._observer)
         return self._load_beside_others(session, turn_id)
 
