@@ -99,6 +99,8 @@ def bodies() -> Iterator[Case]:
     yield Case("a number that is none", answer(b'{"ConsumedCapacity": {"CapacityUnits": NaN}}'))
     yield Case("capacity that is none", answer(b'{"ConsumedCapacity": [1]}'))
     yield Case("a checksum of another", answer(b"{}", b"x-amz-crc32: 1"))
+    for encoding in (b"gzip", b"br", b"deflate, gzip"):
+        yield Case(f"said to be {encoding!r}", answer(b"{}", b"Content-Encoding: " + encoding))
     yield Case("zipped", answer(gzip.compress(ITEM), b"Content-Encoding: gzip"))
     for levels in (200, 490, 600, 5000):
         yield Case(f"{levels} levels", answer(nested(levels)))

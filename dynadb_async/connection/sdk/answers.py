@@ -10,6 +10,7 @@ from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.refusals import BAD_REQUEST
 from dynadb_async.connection.shape import check_item, check_shape
 
+AS_IT_IS = "identity"
 TEXTS, LISTS = {"S", "N"}, {"SS", "NS", "BS"}
 
 
@@ -28,6 +29,9 @@ def check_sdk_answer(operation_model: Any, response_dict: dict[str, Any], **_: A
         return
     body, status, headers = response_dict["body"], response_dict["status_code"], response_dict["headers"]
     check_checksum(headers.get("x-amz-crc32"), body)
+    if headers.get("content-encoding", AS_IT_IS).lower() != AS_IT_IS:
+        # The SDK asks for no other, and would read it as it came.
+        raise AttemptFailedError(CORRUPT)
     if status == OK:
         answer = decode(body)
         check_shape(operation_model.name, answer)
