@@ -391,6 +391,7 @@ KINDS: dict[str, tuple[Callable[[Random], Any], Callable[[int], Any]]] = {
     "powers of two apart": (lambda dice: dice.randrange(10**18), lambda n: n << 46),
     "fractions": (lambda dice: dice.random(), lambda n: float(n) * 2.0**-30),
     "decimals": (lambda dice: Decimal(dice.randrange(10**30)), lambda n: Decimal(10**29) + n * MODULUS),
+    "many zeros": (lambda dice: dice.randrange(10**6), lambda _: 10**125),
     "equal texts": (lambda dice: f"{dice.random():.12f}", lambda _: "x" * 14),
     "texts that look binary": (lambda dice: f"{dice.random():.1f}"[:1], lambda _: "B"),
     "control characters": (lambda dice: "ab" * 7, lambda _: "\x01" * 14),
