@@ -8,27 +8,18 @@ for what was guessed would be written over what is stored.
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, time
-from decimal import Decimal
-from enum import Enum, Flag
+from enum import Enum
 from functools import cache, partial
-from types import NoneType
 from typing import Any, Literal, NotRequired, Required, get_args, get_origin
-from uuid import UUID
 
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, mapping_structure_factory
 from cattrs.gen.typeddicts import make_dict_structure_fn as make_typed_dict_structure_fn
 from typing_extensions import TypeAliasType, TypedDict, get_type_hints, is_typeddict
 
-from dynadb_async.config import MarshallConfig
-from dynadb_async.errors import SerializationError
 from dynadb_async.values.misfit import Misfit, expected
-from dynadb_async.values.serializer import DynamoDbSerializer
+from dynadb_async.values.scalars import EXACT, member_of, scalar
 from dynadb_async.values.unions import Structure, class_of, is_class, is_union, union
-
-Read = Callable[[Any], Any]
-"""Of a stored value."""
 
 REQUIRED: Any = Required
 NOT_REQUIRED: Any = NotRequired
@@ -49,10 +40,10 @@ def new_converter(maker_of: Callable[[Any], Callable[[Any], Any] | None], *, is_
     converter = Converter(structure_fallback_factory=unknown)
     # What is registered later is asked first.
     for kind, read in EXACT.items():
-        converter.register_structure_hook(kind, partial(_scalar, kind, read))
+        converter.register_structure_hook(kind, partial(scalar, kind, read))
     # Releases of cattrs look for an Enum's in one place or the other.
-    converter.register_structure_hook(Enum, _member)
-    converter.register_structure_hook_func(_is_enum, _member)
+    converter.register_structure_hook(Enum, member_of)
+    converter.register_structure_hook_func(_is_enum, member_of)
     for applies, fit in ((_is_listed, _listed), (_is_set, _set)):
         _guard(converter, applies, fit)
     factories: list[tuple[Callable[[Any], bool], Callable[[Converter, Any], Structure]]] = [
@@ -190,32 +181,6 @@ def _instance(converter: Converter, kind: Any) -> Structure:
     return lambda value, _: structure(_mapped(value), kind)
 
 
-def _member(value: Any, kind: Any) -> Any:
-    """The member of an Enum, by the form in which its value is read; several flags at once are no single member."""
-    if issubclass(kind, Flag) and type(value) is int and value >= 0:
-        try:
-            return kind(value)
-        except ValueError:
-            pass
-    for form, member in _forms_of(kind):
-        if form == value and isinstance(form, bool) == isinstance(value, bool):
-            return member
-    raise Misfit(f"no {kind.__name__} has this value")
-
-
-@cache
-def _forms_of(kind: Any) -> list[tuple[Any, Any]]:
-    serializer = DynamoDbSerializer(MarshallConfig())
-    forms = []
-    for member in kind:
-        try:
-            forms.append((serializer.deserialize(serializer.serialize(member.value)), member))
-        except SerializationError:
-            # It can't be stored either.
-            continue
-    return forms
-
-
 def _literal(_: Converter, kind: Any) -> Structure:
     def structure(value: Any, _: Any) -> Any:
         for allowed in get_args(kind):
@@ -225,58 +190,3 @@ def _literal(_: Converter, kind: Any) -> Structure:
         raise Misfit(f"expected {' or '.join(map(repr, get_args(kind)))}")
 
     return structure
-
-
-def _scalar(exact: type, read: Callable[[Any], Any], value: Any, kind: Any) -> Any:
-    """A plain value; cattrs asks for subclasses of its type here, too."""
-    if kind is exact:
-        return read(value)
-    return _member(value, kind) if issubclass(kind, Enum) else kind(read(value))
-
-
-def _exactly(kind: type, word: str) -> Read:
-    return lambda value: value if type(value) is kind else expected(word, value)
-
-
-def _of_text(read: Callable[[str], Any], word: str) -> Read:
-    def read_text(value: Any) -> Any:
-        try:
-            return read(value) if type(value) is str else expected(word, value)
-        except ValueError as error:
-            unread = error
-        # A text's own words are in the error.
-        raise unread if isinstance(unread, Misfit) else Misfit(f"expected {word}, got another text")
-
-    return read_text
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def _int(value: Any) -> Any:
-    return int(value) if _is_number(value) and value == value // 1 else expected("a whole number", value)
-
-
-def _float(value: Any) -> Any:
-    return float(value) if _is_number(value) else expected("a number", value)
-
-
-def _decimal(value: Any) -> Any:
-    return Decimal(str(value)) if _is_number(value) else expected("a number", value)
-
-
-EXACT: Mapping[type, Read] = {
-    str: _exactly(str, "a text"),
-    bool: _exactly(bool, "true or false"),
-    bytes: _exactly(bytes, "a binary"),
-    bytearray: lambda value: bytearray(value) if type(value) is bytes else expected("a binary", value),
-    NoneType: _exactly(NoneType, "null"),
-    int: _int,
-    float: _float,
-    Decimal: _decimal,
-    datetime: _of_text(datetime.fromisoformat, "a time in ISO 8601"),
-    date: _of_text(date.fromisoformat, "a date in ISO 8601"),
-    time: _of_text(time.fromisoformat, "a time of day in ISO 8601"),
-    UUID: _of_text(UUID, "a UUID"),
-}
