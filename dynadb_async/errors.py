@@ -125,7 +125,7 @@ class VersionConflictError(DynaDbError):
 
     Attributes:
         paths: What both changed, such as `user.data.visits`, or `user.data["a.b"]` of a member that is named so;
-            empty when `deleted`.
+            empty when the user was deleted.
         deleted: The user, or the conversation, was deleted meanwhile; saving would bring the data back.
     """
 

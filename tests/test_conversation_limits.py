@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
+import attrs
 import pytest
 
 from dynadb_async import (
@@ -14,9 +15,12 @@ from dynadb_async import (
     DynaDbError,
     DynamoDbConfig,
     ItemTooLargeError,
+    OutcomeUnknownError,
     SerializationError,
+    Turn,
     VersionConflictError,
 )
+from dynadb_async.testing import Fault, sick
 from tests.engines import Engine
 
 Db = AsyncDynamoDb[dict[str, Any]]
@@ -178,3 +182,47 @@ async def test_after_close(config: DynamoDbConfig, act: str) -> None:
         await talk.append(["one"])
     with pytest.raises(DynaDbError, match=r"used after close\(\)"):
         await (talk.append(["two"]) if act == "append" else getattr(talk, act)())
+
+
+async def test_switched_off(config: DynamoDbConfig) -> None:
+    """A handler runs as ever, sees what it added itself, and nothing is read or stored."""
+    async with AsyncDynamoDb(attrs.evolve(config, enabled=False)) as off, AsyncDynamoDb(config) as db:
+        await db.conversation("user-1", "talk").append(["before"])
+        async with off.turn("user-1", turn_id="turn-1") as turn:
+            talk = turn.conversation("talk")
+            talk.add("one", "two")
+            assert (["two"], ["one", "two"]) == ((await talk.messages(1)).messages, (await talk.messages()).messages)
+        assert ["before"] == await all_of(db)
+
+
+async def test_a_handler_goes_on_with_a_conversation_that_was_deleted(config: DynamoDbConfig, db: Db) -> None:
+    """It runs again, as on any conflict, and begins it anew: nothing of the deleted one is in what it saw."""
+    seen = []
+    await db.conversation("user-1", "talk").append(["old"])
+    async with AsyncDynamoDb(config) as other:
+        await other.conversation("user-1", "talk").delete()
+
+        async def handler(turn: Turn) -> None:
+            seen.append((await turn.conversation("talk").messages()).messages)
+            turn.conversation("talk").add("new")
+
+        await db.handle("user-1", handler)
+    assert ([[], []], ["new"]) == (seen, await all_of(db))
+
+
+@pytest.mark.parametrize(
+    ("operation", "act", "said"),
+    [
+        ("TransactWriteItems", "append", "the write may have happened, repeat it with the same turn_id or append_id ("),
+        ("BatchWriteItem", "delete", "the write may have happened, repeat it ("),
+    ],
+)
+async def test_how_to_repeat_what_has_no_answer(
+    config: DynamoDbConfig, db: Db, operation: str, act: str, said: str
+) -> None:
+    """By what makes it safe."""
+    talk = db.conversation("user-1", "talk")
+    await talk.append(["one"])
+    with sick(config, Fault.ANSWER_LOST, operations={operation}), pytest.raises(OutcomeUnknownError) as raised:
+        await (talk.append(["two"]) if act == "append" else talk.delete())
+    assert said in str(raised.value)

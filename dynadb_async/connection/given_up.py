@@ -17,6 +17,7 @@ from dynadb_async.errors import (
 
 TABLE_OPERATIONS = {"DescribeTable", "CreateTable"}
 TTL_OPERATIONS = {"DescribeTimeToLive", "UpdateTimeToLive"}
+SAFE_WITH = {"UpdateItem": " with the same turn_id", "TransactWriteItems": " with the same turn_id or append_id"}
 CONNECTIONLESS = {UNREACHABLE.code, UNTRUSTED.code, TLS_TOO_OLD.code}
 
 
@@ -44,7 +45,7 @@ def error_of(
     )
     if may_have_happened:
         kind = OutcomeUnknownError
-        advice += "; the write may have happened, repeat it with the same turn_id"
+        advice += f"; the write may have happened, repeat it{SAFE_WITH.get(operation, '')}"
     elif failure.is_throttled:
         kind = ThrottledError
     elif failure.is_late:

@@ -164,5 +164,5 @@ class Appender:
     def _checked(self, before: Head | None, head: Head | None) -> Head | None:
         if head is None and before is not None:
             message = "the conversation was deleted since it was last seen; to begin it anew, append again"
-            raise VersionConflictError(deleted=True, message=message)
+            raise VersionConflictError([("conversation",)], deleted=True, message=message)
         return head

@@ -52,15 +52,19 @@ class TurnConversation:
     async def messages(self, limit: int | None = None) -> Page:
         """The newest messages, oldest of them first, those added in this turn included."""
         limit = checked_limit(limit)
+        page = await self._stored(limit) if self.log.live.is_enabled else Page(messages=[])
+        ours = [value_of(text) for text in self.pending()]
+        ours = ours if limit is None else ours[max(0, len(ours) - max(0, limit)) :]
+        return evolve(page, messages=[*page.messages, *ours])
+
+    async def _stored(self, limit: int | None) -> Page:
+        """What is stored already of the newest messages, once those of this turn are counted."""
         async with self.log.working("read") as until:
             if self.turn.is_resumed and not self._is_looked_up:
                 self.see(await self.log.calls.head(self.names, until=until, is_consistent=True))
                 self._is_looked_up = True
-            ours = [value_of(text) for text in self.pending()]
-            wanted = None if limit is None else max(0, limit - len(ours))
-            page = await self.log.page(self.names, wanted, None, until=None if limit is None else until)
-        ours = ours if limit is None else ours[max(0, len(ours) - max(0, limit)) :]
-        return evolve(page, messages=[*page.messages, *ours])
+            wanted = None if limit is None else max(0, limit - len(self.pending()))
+            return await self.log.page(self.names, wanted, None, until=None if limit is None else until)
 
     def pending(self) -> list[str]:
         """What is still to be stored."""

@@ -36,7 +36,8 @@ async def handled(
             try:
                 await stay.save(turn)
             except VersionConflictError as conflict:
-                if conflict.deleted or run == MOST_RUNS or not await stay.can_go_on(turn, run):
+                is_gone = conflict.deleted and not conflict.paths
+                if is_gone or run == MOST_RUNS or not await stay.can_go_on(turn, run):
                     raise
                 run += 1
             else:

@@ -207,7 +207,7 @@ class Live:
         """The user's turn; of what is *known* to be stored, if that is as good as to read it now."""
         checked_turn_id(turn_id)
         if not self.is_enabled:
-            return self.store.turn(user_id, None, session, turn_id)
+            return self._with_conversations(self.store.turn(user_id, None, session, turn_id))
         with self.under_way("load", observer):
             if known is not None:
                 turn = self.store.turn(user_id, known, session, turn_id)
@@ -217,6 +217,9 @@ class Live:
                 turn = await self.store.load(user_id, session, turn_id, until=left.until())
         turn.loaded.observer = observer
         self._note_duplicate(turn)
+        return self._with_conversations(turn)
+
+    def _with_conversations(self, turn: Turn[Any]) -> Turn[Any]:
         if self.beside is not None:
             turn.beside = self.beside.of_turn(turn)
         return turn
