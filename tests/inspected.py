@@ -10,7 +10,7 @@ import pytest
 from attrs import frozen
 
 from dynadb_async import AsyncDynamoDb, Conversations, StoredElements, StoredHistory
-from dynadb_async.inspect import serve
+from dynadb_async.inspect import Door, serve
 from dynadb_async.inspect.guard import HEADERS
 from tests.engines import Engine
 from tests.tables import Table
@@ -28,11 +28,21 @@ class Inspected:
         url: What was printed.
         http: A client that came with the token.
         said: What was printed, and the warnings.
+        door: Its secrets.
     """
 
     url: str
     http: aiohttp.ClientSession
     said: list[str]
+    door: Door
+
+    def user(self, user_id: str) -> str:
+        """Where the page has a user."""
+        return self.door.link("/user", user_id)
+
+    def talk(self, user_id: str, conversation_id: str) -> str:
+        """Where the page has a conversation."""
+        return self.door.link("/conversation", user_id, conversation_id)
 
     @property
     def base(self) -> str:
@@ -59,7 +69,8 @@ class Inspected:
 async def inspecting(db: AsyncDynamoDb[Any], **options: Any) -> AsyncIterator[Inspected]:
     """Serve the page for as long as the block."""
     said: list[str] = []
-    serving = asyncio.create_task(serve(db, announce=said.append, **options))
+    door = Door()
+    serving = asyncio.create_task(serve(db, announce=said.append, door=door, **options))
     while not (said and said[-1].startswith("http")):
         assert not serving.done(), serving.result()
         await asyncio.sleep(0.01)
@@ -67,7 +78,7 @@ async def inspecting(db: AsyncDynamoDb[Any], **options: Any) -> AsyncIterator[In
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
             async with http.get(said[-1]) as answer:
                 assert answer.status == 200
-            yield Inspected(said[-1], http, said)
+            yield Inspected(said[-1], http, said, door)
     finally:
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):

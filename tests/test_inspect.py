@@ -1,15 +1,18 @@
 """The page to look at users with, as an HTTP client sees it: who may come in, what it shows, what it never does."""
 
+import asyncio
 import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import httpx2
@@ -18,10 +21,11 @@ import pytest
 from dynadb_async import Conversations, TableConfig, TimeToLive, UsageError
 from dynadb_async.inspect import serve
 from dynadb_async.inspect.origin import Address
+from dynadb_async.inspect.reading import listed
 from tests.engines import Engine
 from tests.inspected import SCRIPT, inspecting, made, store_scripts, talk
-from tests.proxy import FaultProxy, no_fault
-from tests.tables import Clock, new_table
+from tests.proxy import Answer, FaultProxy, Request, no_fault
+from tests.tables import PATIENCE, Clock, new_table
 
 
 @pytest.fixture(params=["moto", "dynamodb-local", "memory", "file"])
@@ -41,9 +45,9 @@ async def test_all_of_a_user_is_shown(engine: Engine, table_name: str) -> None:
         messages = [{"role": "user", "content": f"message {n}"} for n in range(45)]
         await db.conversation("ada", "support").append(messages, state={"is": "open"})
         async with inspecting(db) as page:
-            user = unescape(await page.read("/user?id=ada"))
-            first = unescape(await page.read("/conversation?user=ada&id=support"))
-            older = re.search(r'href="(/conversation[^"]*before=[^"]*)"', first)
+            user = unescape(await page.read(page.user("ada")))
+            first = unescape(await page.read(page.talk("ada", "support")))
+            older = re.search(r'href="(/conversation[^"]*)">Older', first)
             assert older
             second = await page.read(older[1])
 
@@ -76,12 +80,14 @@ async def test_users_are_paged_and_found(engine: Engine, table_name: str) -> Non
                 found += [unescape(one) for one in re.findall(r'<bdi class="id">(.*?)</bdi>', text, re.DOTALL)]
                 more = re.search(r'rel="next" href="([^"]*)"', text)
                 path = unescape(more[1]) if more else None
-            assert "What is the time?" in await page.read(f"/user?id={quote(odd, safe='')}")
-            assert "conversations only" in await page.read("/user?id=talker")
-            assert "Nobody" in await page.read("/user?id=nobody", 404)
-            await page.read("/user?id=", 400)
-            await page.read("/?after=bad", 400)
-            await page.read("/conversation?user=ada&id=none", 404)
+            assert "What is the time?" in await page.read(page.user(odd))
+            assert "conversations only" in await page.read(page.user("talker"))
+            assert "Nobody" in await page.read(page.user("nobody"), 404)
+            await page.read(page.user(""), 400)
+            await page.read(page.door.link("/", "bad"), 400)
+            for made_up in ("/?at=bad", "/user?at=%C3%BC", "/conversation?at=AAAA", page.user("ada")[:-2] + "AA"):
+                await page.read(made_up, 404)
+            await page.read(page.talk("ada", "none"), 404)
 
     assert sorted([*people, "talker"]) == sorted(found)
 
@@ -91,11 +97,10 @@ async def test_every_value_is_escaped(memory: Engine, table_name: str) -> None:
     async with made(memory, table_name) as db:
         await store_scripts(db, memory)
         async with inspecting(db, allow_delete=True) as page:
-            name = quote(SCRIPT)
-            paths = ["/", f"/user?id={name}", f"/conversation?user={name}&id={name}"]
+            paths = ["/", page.user(SCRIPT), page.talk(SCRIPT, SCRIPT)]
             texts = [await page.read(path) for path in paths]
-            texts.append(await page.read(f"/user?id={name}x", 404))
-            texts.append(await page.read(f"/?after={name}", 400))
+            texts.append(await page.read(page.user(f"{SCRIPT}x"), 404))
+            texts.append(await page.read(page.door.link("/", SCRIPT), 400))
 
     for text in texts:
         assert re.findall("<script[^>]*>", text) == ['<script src="/static/inspect.js" defer>']
@@ -111,8 +116,8 @@ async def test_a_session_ends(memory: Engine, table_name: str) -> None:
         clock.move(minutes=-2)
         await talk(db, "expired")
         async with inspecting(db) as page:
-            assert ">alive</span>" in await page.read("/user?id=alive")
-            assert ">expired</span>" in await page.read("/user?id=expired")
+            assert ">alive</span>" in await page.read(page.user("alive"))
+            assert ">expired</span>" in await page.read(page.user("expired"))
 
 
 async def test_what_cannot_be_read_is_shown_as_it_is(memory: Engine) -> None:
@@ -124,11 +129,11 @@ async def test_what_cannot_be_read_is_shown_as_it_is(memory: Engine) -> None:
         table.put("gone", user={"M": {"data": {"M": {}}}}, expiresAt={"N": "1"})
         ttl = {"ttl": TimeToLive(timedelta(days=1)), "create_table_on_init": False}
         async with table.adapter(table=ttl) as db, inspecting(db) as page:
-            read = unescape(await page.read("/user?id=json"))
+            read = unescape(await page.read(page.user("json")))
             assert "Ada" in read
             assert "user is no map" in read
-            assert "/w==" in await page.read("/user?id=broken")
-            assert "past its TTL" in await page.read("/user?id=gone")
+            assert "/w==" in await page.read(page.user("broken"))
+            assert "past its TTL" in await page.read(page.user("gone"))
 
 
 async def test_conversations_that_cannot_be_had_are_told(memory: Engine) -> None:
@@ -137,8 +142,8 @@ async def test_conversations_that_cannot_be_had_are_told(memory: Engine) -> None
         table.put("ada", user={"M": {"data": {"M": {"name": {"S": "Lovelace"}}}}})
         talks = Conversations(TableConfig(f"{table.name}-log", create_table_on_init=False))
         async with table.adapter(conversations=talks) as db, inspecting(db) as page:
-            texts = [await page.read(path) for path in ("/", "/user?id=ada")]
-            await page.read("/conversation?user=ada&id=x", 502)
+            texts = [await page.read(path) for path in ("/", page.user("ada"))]
+            await page.read(page.talk("ada", "x"), 502)
 
     assert ">ada<" in texts[0]
     assert "Lovelace" in texts[1]
@@ -154,13 +159,66 @@ async def test_large_values_are_bounded(memory: Engine, table_name: str) -> None
         await talk(db, "wide", **{f"key {n}": [n] * 50 for n in range(700)})
         await db.conversation("wide", "deep").append([deep, "x" * 200_000])
         async with inspecting(db) as page:
-            wide = await page.read("/user?id=wide")
-            talked = await page.read("/conversation?user=wide&id=deep")
+            wide = await page.read(page.user("wide"))
+            talked = await page.read(page.talk("wide", "deep"))
 
     assert "more, not shown here" in wide
     assert len(wide.split("<pre")[0]) < 1_000_000
     assert "not shown here" in talked
     assert "100,000 more characters" in talked
+
+
+async def test_a_full_table_of_others_is_looked_at_for_so_long(moto: Engine) -> None:
+    """Where finding users takes long, the page has whom it found, says so, and its link goes on until all are found."""
+
+    class Slow(FaultProxy):
+        """A server whose scans take their time."""
+
+        async def _forwarded(self, request: Request) -> Answer:
+            if request.operation == "Scan":
+                await asyncio.sleep(0.1)
+            return await super()._forwarded(request)
+
+    with new_table(moto) as table:
+        for n in range(200):
+            table.put(f"order-{n}", total={"N": "1"})
+        people = {f"user-{n}" for n in range(4)}
+        for user_id in people:
+            table.put(user_id, user={"M": {"data": {"M": {}}}})
+        async with Slow(moto) as proxy, table.adapter(client=proxy.client_settings | PATIENCE) as db:
+            found: list[str] = []
+            after, pages, began = None, 0, time.monotonic()
+            while pages == 0 or after is not None:
+                users = await listed(db, after, datetime.now(UTC), patience=0.7)
+                assert users.is_cut or users.after is None
+                found += [row.user_id for row in users.rows]
+                after, pages = users.after, pages + 1
+                assert time.monotonic() - began < 100
+            async with inspecting(db, patience=0.7) as page:
+                assert "Finding them takes long" in await page.read("/")
+
+    assert people == set(found)
+    assert len(people) == len(found)
+    assert pages > 1
+
+
+async def test_nobody_is_named_in_an_address(memory: Engine, table_name: str) -> None:
+    """No link, no redirect and no title holds an id of anybody or of a conversation, nor a token that does."""
+    async with made(memory, table_name) as db:
+        for n in range(30):
+            await talk(db, f"PerSon-{n}")
+            await db.conversation(f"PerSon-{n}", "ChaT").append([f"message {m}" for m in range(25)])
+        async with inspecting(db, allow_delete=True) as page:
+            answer = await page.http.post(page.base + "find", data={"id": "PerSon-1"}, allow_redirects=False)
+            assert (303, page.user("PerSon-1")) == (answer.status, answer.headers["Location"])
+            paths = ["/", page.user("PerSon-1"), page.talk("PerSon-1", "ChaT")]
+            texts = [await page.read(path) for path in paths]
+
+    addresses = [*paths, *re.findall(r'(?:href|src|action)="([^"]*)"', "".join(texts))]
+    assert len(addresses) > 30
+    shown = [*map(unquote, addresses), *re.findall("<title>(.*?)</title>", "".join(texts))]
+    hidden = ("PerSon", "ChaT", b"PerSon".hex(), b64encode(b"PerSon").decode()[:7])
+    assert not [one for one in shown if any(text in one for text in hidden)]
 
 
 # Who may come in
@@ -176,7 +234,16 @@ async def test_the_token_is_exchanged_for_a_cookie(memory: Engine, table_name: s
             assert "httponly" in cookie
             assert "samesite=strict" in cookie
             assert urlsplit(page.url).query.removeprefix("token=").lower() not in cookie
-        for path in ("", "?token=", "?token=wrong", "?token=é", "user?id=ada", "conversation", "nothing", "docs"):
+        for path in (
+            "",
+            "?token=",
+            "?token=wrong",
+            "?token=é",
+            page.user("ada")[1:],
+            "conversation",
+            "nothing",
+            "docs",
+        ):
             async with stranger.get(page.base + path) as answer:
                 assert answer.status == 401, path
         async with stranger.post(page.base + "delete", data={"id": "ada"}) as answer:
@@ -284,7 +351,7 @@ async def test_looking_writes_nothing(moto: Engine, table_name: str) -> None:
     async with FaultProxy(moto, no_fault) as proxy:
         settings = {"client": proxy.client_settings, "table": {"create_table_on_init": False}}
         async with made(moto, table_name, **settings) as db, inspecting(db) as page:
-            for path in ("/", "/user?id=ada", "/conversation?user=ada&id=support", "/user?id=nobody"):
+            for path in ("/", page.user("ada"), page.talk("ada", "support"), page.user("nobody")):
                 await page.status(path)
 
     assert set(proxy.seen) <= {"GetItem", "Query", "Scan", "DescribeTable", "DescribeTimeToLive"}
@@ -295,7 +362,7 @@ async def test_nobody_is_deleted_unless_it_is_allowed(memory: Engine, table_name
     async with made(memory, table_name) as db:
         await talk(db, "ada")
         async with inspecting(db) as page:
-            assert "/delete" not in await page.read("/user?id=ada")
+            assert "/delete" not in await page.read(page.user("ada"))
             assert await page.status("/delete", "POST", data={"id": "ada"}) == 403
         assert await db.stored("ada") is not None
 
@@ -308,7 +375,7 @@ async def test_delete_needs_the_forms_token(engine: Engine, table_name: str) -> 
         await db.conversation("ada", "support").append(["hello"])
         async with inspecting(db, allow_delete=True) as page:
             tokens = {
-                name: re.findall(r'name="token" value="(\w+)"', await page.read(f"/user?id={name}"))[0]
+                name: re.findall(r'name="token" value="(\w+)"', await page.read(page.user(name)))[0]
                 for name in ("ada", "bob")
             }
             good = {"id": "ada", "token": tokens["ada"]}
@@ -322,7 +389,7 @@ async def test_delete_needs_the_forms_token(engine: Engine, table_name: str) -> 
             assert await db.stored("ada") is not None
 
             assert await page.status("/delete", "POST", data=good) == 303
-            assert await page.status("/user?id=ada") == 404
+            assert await page.status(page.user("ada")) == 404
         assert await db.export("ada") == {}
         assert await db.stored("bob") is not None
 
@@ -339,10 +406,10 @@ async def test_nobody_is_named_in_logs(
     async with made(memory, table_name) as db:
         await talk(db, "MaRk")
         async with inspecting(db) as page:
-            await page.read("/user?id=MaRk")
-            await page.read("/user?id=MaRk2", 404)
+            await page.read(page.user("MaRk"))
+            await page.read(page.user("MaRk2"), 404)
             db.stored = broken  # type: ignore[method-assign]
-            fault = await page.read("/user?id=MaRk", 500)
+            fault = await page.read(page.user("MaRk"), 500)
 
     assert "RuntimeError" in fault
     assert "MaRk" not in fault
@@ -375,7 +442,9 @@ def test_the_command_prints_an_address_and_ends_by_ctrl_c(moto: Engine, options:
         url = process.stdout.readline().strip()
         with httpx2.Client(follow_redirects=True) as http:
             assert "MaRk" in http.get(url).text
-            page = http.get(url.split("?")[0] + "user?id=MaRk").text
+            found = http.post(url.split("?")[0] + "find", data={"id": "MaRk"})
+            page = found.text
+            assert "MaRk" not in str(found.url)
         assert ("Delete this user" in page) == bool(options)
         process.send_signal(signal.SIGINT)
         out, told = process.communicate(timeout=30)

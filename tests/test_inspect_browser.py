@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -19,14 +18,21 @@ from tests.inspected import SCRIPT, Inspected, inspecting, made, store_scripts, 
 
 PICTURES = os.environ.get("DYNADB_TEST_PICTURES")
 LONG = "x" * 300
-PATHS = {
-    "users": "",
-    "user": "user?id=ada",
-    "conversation": "conversation?user=ada&id=support",
-    "long": f"user?id={LONG}",
-    "scripts": f"user?id={quote(SCRIPT)}",
-    "script-messages": f"conversation?user={quote(SCRIPT)}&id={quote(SCRIPT)}",
-}
+
+
+def paths_of(page: Inspected) -> dict[str, str]:
+    """Every kind of page, without the first slash."""
+    paths = {
+        "users": "/",
+        "user": page.user("ada"),
+        "conversation": page.talk("ada", "support"),
+        "long": page.user(LONG),
+        "scripts": page.user(SCRIPT),
+        "script-messages": page.talk(SCRIPT, SCRIPT),
+    }
+    return {name: path[1:] for name, path in paths.items()}
+
+
 # The least contrast of any text with what is behind it, by WCAG's formula; and what text that is.
 CONTRAST = """
 (() => {
@@ -94,11 +100,11 @@ async def test_nothing_of_what_is_stored_runs(memory: Engine, table_name: str, c
     async with looking(memory, table_name, chromium) as (_, page, tab):
         assert page.base == await tab.run("location.href")
         assert await tab.run("document.cookie") == ""
-        for path in PATHS.values():
+        for path in paths_of(page).values():
             await tab.go(page.base + path)
             assert await tab.run("typeof window.harm") == "undefined"
             assert await tab.run("document.scripts.length") == 1
-        await tab.go(page.base + PATHS["scripts"])
+        await tab.go(page.base + paths_of(page)["scripts"])
         assert SCRIPT == await tab.run("document.querySelector('h1').innerText")
 
     assert tab.complaints == []
@@ -109,7 +115,7 @@ async def test_nothing_of_what_is_stored_runs(memory: Engine, table_name: str, c
 async def test_it_fits_every_width(memory: Engine, table_name: str, chromium: Path, width: int) -> None:
     """Nothing is wider than the screen, however long an id or a word is."""
     async with looking(memory, table_name, chromium, allow_delete=True) as (_, page, tab):
-        for name, path in PATHS.items():
+        for name, path in paths_of(page).items():
             await tab.look(width=width)
             await tab.go(page.base + path)
             await tab.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
@@ -124,7 +130,7 @@ async def test_it_can_be_read_in_light_and_dark(
     """It follows the system, and every text stands out from what is behind it by 4.5 to 1 at least."""
     async with looking(memory, table_name, chromium, allow_delete=True) as (_, page, tab):
         await tab.look(scheme=scheme)
-        for name, path in (PATHS | {"nobody": "user?id=nobody"}).items():
+        for name, path in (paths_of(page) | {"nobody": page.user("nobody")[1:]}).items():
             await tab.go(page.base + path)
             await tab.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
             assert background == await tab.run(BACKGROUND)
@@ -148,7 +154,7 @@ async def test_all_is_done_by_keyboard(memory: Engine, table_name: str, chromium
         await tab_to("input[type=search]")
         await tab.type("ada")
         await tab.press("Enter", leads_on=True)
-        assert f"{page.base}user?id=ada" == await tab.run("location.href")
+        assert page.base + page.user("ada")[1:] == await tab.run("location.href")
         branch = "document.querySelector('.tree details')"
         assert await tab.run(f"{branch}.open") is True
         await tab_to(".tree summary")
@@ -172,7 +178,7 @@ async def test_all_is_done_by_keyboard(memory: Engine, table_name: str, chromium
 async def test_another_site_can_do_nothing(memory: Engine, table_name: str, chromium: Path) -> None:
     """Not frame it, nor read it, nor send its forms, even if it knew what they carry; nor by a name of its own."""
     async with looking(memory, table_name, chromium, allow_delete=True) as (db, page, tab):
-        await tab.go(f"{page.base}user?id=ada")
+        await tab.go(page.base + page.user("ada")[1:])
         token = await tab.run("document.querySelector('input[name=token]').value")
         form = f'<form method="post" action="{page.base}delete"><input name="id" value="ada">'
         form += f'<input name="token" value="{token}"></form><iframe src="{page.base}"></iframe>'

@@ -16,7 +16,7 @@ from dynadb_async.inspect.door import Door
 from dynadb_async.inspect.guard import Guard
 from dynadb_async.inspect.origin import Address
 from dynadb_async.inspect.pages import fault, notice, page
-from dynadb_async.inspect.reading import conversations_of, found, listed
+from dynadb_async.inspect.reading import PATIENCE, conversations_of, found, listed
 from dynadb_async.inspect.tree import tree
 from dynadb_async.inspect.words import bubble_of_message
 
@@ -26,7 +26,12 @@ MESSAGES = 20
 
 
 def make_app(
-    db: AsyncDynamoDb[Any], *, door: Door | None = None, address: Address | None = None, allow_delete: bool = False
+    db: AsyncDynamoDb[Any],
+    *,
+    door: Door | None = None,
+    address: Address | None = None,
+    allow_delete: bool = False,
+    patience: float = PATIENCE,
 ) -> ASGIApp:
     """
     The page as an ASGI app, which answers only to who knows its token.
@@ -36,13 +41,15 @@ def make_app(
         door: The secrets; new ones if None.
         address: Where it will be served; on loopback if None.
         allow_delete: Users may be deleted.
+        patience: Seconds after which a page of users has whom it found by then.
     """
     door = Door() if door is None else door
     address = Address() if address is None else address
     # No description of itself, and no page that fetches scripts from elsewhere to show it.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    views = _Views(db, door, allow_delete)
+    views = _Views(db, door, allow_delete, patience)
     app.get("/")(views.users)
+    app.post("/find")(views.find)
     app.get("/user")(views.user)
     app.get("/conversation")(views.conversation)
     app.get("/static/{name}")(_static)
@@ -58,16 +65,34 @@ class _Views:
     db: AsyncDynamoDb[Any]
     door: Door
     allow_delete: bool
+    patience: float
 
     def _page(self, template: str, **values: Any) -> Response:
-        return page(template, now=_now(), table=self.db.config.table.name, can_delete=self.allow_delete, **values)
+        own: dict[str, Any] = {
+            "table": self.db.config.table.name,
+            "can_delete": self.allow_delete,
+            "link": self.door.link,
+        }
+        return page(template, now=_now(), **own, **values)
 
-    async def users(self, after: str | None = None, deleted: str | None = None) -> Response:
-        users = await listed(self.db, after or None, _now())
-        return self._page("users.html", users=users, is_first=not after, is_deleted=bool(deleted))
+    def _texts(self, at: str | None, count: int) -> list[str | None]:
+        """What a link is about; of another run's, or of a made-up one, there is no page."""
+        texts = [] if at is None else self.door.texts(at)
+        if texts is None or len(texts) > count:
+            raise HTTPException(404)
+        return [*texts, *[None] * (count - len(texts))]
 
-    async def user(self, id: str = "") -> Response:  # noqa: A002 - as the address has it
-        user_id = id
+    async def users(self, at: str | None = None, deleted: str | None = None) -> Response:
+        (after,) = self._texts(at, 1)
+        users = await listed(self.db, after, _now(), patience=self.patience)
+        return self._page("users.html", users=users, is_first=after is None, is_deleted=bool(deleted))
+
+    async def find(self, request: Request) -> Response:
+        form = await _form(request)
+        return RedirectResponse(self.door.link("/user", form.get("id", "")), 303)
+
+    async def user(self, at: str = "") -> Response:
+        user_id = self._texts(at, 1)[0] or ""
         person, talks, problem = await found(self.db, user_id, _now())
         if person is None and not talks and problem is None:
             return notice(
@@ -77,15 +102,16 @@ class _Views:
         values = {"user_id": user_id, "person": person, "talks": talks, "talks_problem": problem, "form_token": token}
         return self._page("user.html", **values)
 
-    async def conversation(self, user: str = "", id: str = "", before: str | None = None) -> Response:  # noqa: A002
-        talk = self.db.conversation(user, id)
+    async def conversation(self, at: str = "") -> Response:
+        user_id, talk_id, before = self._texts(at, 3)
+        talk = self.db.conversation(user_id or "", talk_id or "")
         info = await talk.info()
         if info is None:
             return notice(404, "No such conversation", "It may have been deleted meanwhile.", "/")
-        messages = await talk.messages(MESSAGES, before=before or None)
+        messages = await talk.messages(MESSAGES, before=before)
         bubbles = [bubble_of_message(message) for message in messages.messages]
-        values = {"user_id": user, "info": info, "state": tree(info.state), "bubbles": bubbles}
-        return self._page("conversation.html", older=messages.before, is_newest=not before, **values)
+        values = {"user_id": user_id, "info": info, "state": tree(info.state), "bubbles": bubbles}
+        return self._page("conversation.html", older=messages.before, is_newest=before is None, **values)
 
     async def delete(self, request: Request) -> Response:
         if not self.allow_delete:

@@ -4,7 +4,6 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
@@ -35,12 +34,6 @@ def size(count: int) -> str:
     return f"{count} B" if count < KILO else f"{count / KILO:.1f} KB"
 
 
-def link(path: str, **query: Any) -> str:
-    """An address of this page, with whatever texts."""
-    texts = {name: str(value).encode(errors="surrogatepass") for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode(texts)}" if texts else path
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("dynadb_async.inspect"),
@@ -50,7 +43,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(when=when, size=size)
-    environment.globals.update(ago=ago, link=link)
+    environment.globals.update(ago=ago)
     return environment
 
 

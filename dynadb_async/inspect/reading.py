@@ -51,13 +51,13 @@ class Users:
     problem: str | None = None
 
 
-async def listed(db: AsyncDynamoDb[Any], after: str | None, now: datetime) -> Users:
-    """The users *after* a page."""
+async def listed(db: AsyncDynamoDb[Any], after: str | None, now: datetime, *, patience: float = PATIENCE) -> Users:
+    """The users *after* a page, or those of them that were found within so many seconds."""
     scan = db.users(limit=USERS, token=after, segments=1)
     ids: list[str] = []
     users = Users()
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             async for user_id in scan:
                 ids.append(user_id)  # noqa: PERF401 - whom it found in time stay
     except TimeoutError:

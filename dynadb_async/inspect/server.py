@@ -12,6 +12,7 @@ from dynadb_async import AsyncDynamoDb, UsageError
 from dynadb_async.inspect.app import make_app
 from dynadb_async.inspect.door import Door
 from dynadb_async.inspect.origin import Address
+from dynadb_async.inspect.reading import PATIENCE
 
 WARNING = (
     "warning: other machines can reach this page, and what goes to and fro is not encrypted; "
@@ -27,6 +28,8 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     allow_delete: bool = False,
+    door: Door | None = None,
+    patience: float = PATIENCE,
 ) -> None:
     """
     Serve the page until the task is cancelled, or the process is interrupted.
@@ -38,13 +41,15 @@ async def serve(
         host: The interface to listen on.
         port: 0 for any that is free.
         allow_delete: Users may be deleted.
+        door: The secrets; new ones if None.
+        patience: Seconds after which a page of users has whom it found by then.
 
     Raises:
         UsageError: It can't listen there.
         DynaDbError: The table can't be read.
     """
-    door, address = Door(), Address(host)
-    app = make_app(db, door=door, address=address, allow_delete=allow_delete)
+    door, address = Door() if door is None else door, Address(host)
+    app = make_app(db, door=door, address=address, allow_delete=allow_delete, patience=patience)
     with _listening(host, port) as listener:
         await db.ping()
         if not address.is_loopback:
