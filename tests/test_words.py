@@ -367,6 +367,22 @@ async def test_a_handler_that_is_no_coroutine_function(handler: Any, kind: str) 
         assert await db.export("user-1") == {}
 
 
+async def test_a_handler_that_is_no_function() -> None:
+    """Such as one that was called already: it is told before anything is read."""
+
+    async def answer(turn: Turn[Any]) -> None:
+        """Nothing."""
+
+    called = answer(Turn.__new__(Turn))
+    async with memory() as db:
+        for handler in (called, None, "answer"):
+            kind = type(handler).__name__
+            said = f"expected a coroutine function as handler, got {kind}; pass the function, uncalled"
+            with pytest.raises(UsageError, match=said):
+                await db.handle("user-1", handler)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    called.close()
+
+
 async def test_what_returns_a_coroutine_is_a_handler() -> None:
     """A lambda, a partial function, an object that is called."""
 

@@ -25,6 +25,7 @@ async def handled(
     lost_reply: LostReply | None,
 ) -> Any:
     """A whole turn; on a true conflict, with which only *handler* can deal, once more from the beginning."""
+    _check_is_function(handler)
     async with Stay(live, user_id, io_timeout, is_patient=True) as stay:
         stay.check_turn_came()
         run = 1
@@ -42,6 +43,12 @@ async def handled(
                 run += 1
             else:
                 return await _first_reply(turn, lost_reply)
+
+
+def _check_is_function(handler: object) -> None:
+    if not callable(handler):
+        msg = f"expected a coroutine function as handler, got {type(handler).__name__}; pass the function, uncalled"
+        raise UsageError(msg)
 
 
 async def _answer(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: Stay) -> None:
