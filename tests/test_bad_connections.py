@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -352,6 +353,35 @@ async def test_a_jump_of_the_servers_pace_costs_little() -> None:
         before = len(server.asked)
         await asyncio.gather(*(db.load(str(number)) for number in range(10)))
         assert len(server.asked) - before <= 3 * 10
+
+
+async def test_the_quick_answers_of_many_say_nothing_of_the_others() -> None:
+    """Of requests that begin at once, those with little to do are answered first: the others are waited for."""
+    seconds = [0.01 + 0.02 * number for number in range(8)] + [0.14] * 8
+
+    async def script(asked: Asked) -> None:
+        await asyncio.sleep(seconds[len(server.asked) - 1] if len(server.asked) <= len(seconds) else 0)
+        await echo(asked)
+
+    async def two_of_them() -> None:
+        for _ in range(2):
+            assert plain() == (await tried(transport, attempts()))[0]
+
+    async with raw_server(script) as server, connected(server.url, PACE) as transport:
+        await asyncio.gather(*(two_of_them() for _ in range(8)))
+
+
+async def test_a_stall_of_our_own_is_no_silence_of_the_servers() -> None:
+    """An answer that is late because the whole event loop was, is not asked for again."""
+    async with raw_server() as server, connected(server.url, PACE) as transport:
+        for _ in range(60):
+            await outcome(transport)
+        server.script = late(0.3)
+        asked = asyncio.create_task(tried(transport, attempts()))
+        while len(server.asked) < 61:
+            await asyncio.sleep(0.001)
+        time.sleep(0.25)  # noqa: ASYNC251 - what is tested
+        assert plain() == (await asked)[0]
 
 
 def pause(seconds: float) -> Script:

@@ -20,9 +20,11 @@ FIRST_BUFFER = 16 * 1024
 BELIEVED = 128 * 1024
 # Seconds. What a server says so soon after an answer, nearly always came with it and was seen.
 A_MOMENT = 0.001
+# Seconds. A timer that rings later than that was kept waiting by a busy event loop, or machine; so was the answer.
+A_STALL = 0.02
 
-GivesUp = Callable[[float], bool]
-"""Whether to give up an attempt early, at this time on the event loop's clock."""
+Looks = Callable[[float], float]
+"""Until when to wait for an answer, looked at now, both on the event loop's clock: no longer than now to give it up."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -53,7 +55,7 @@ class Connection(asyncio.BufferedProtocol):
         self._latest_id = ""
         # One timer for all requests, one after the other: it is moved on when it rings too early.
         self._until = self._look = 0.0
-        self._gives_up: GivesUp | None = None
+        self._looks: Looks | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_looked_at = False
         self.idle_since: float = 0.0
@@ -108,12 +110,12 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(error)
 
     def ask(
-        self, request: bytes, until: float, look: float, gives_up: GivesUp | None = None
+        self, request: bytes, until: float, look: float, looks: Looks | None = None
     ) -> "asyncio.Future[HttpAnswer]":
         """
         Send *request*; the whole answer to it, or an error at the time *until*.
 
-        If *gives_up* says so at the time *look*, the error comes then.
+        If *looks* says so at the time *look*, or whenever it wants to be asked again, the error comes then.
         """
         answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
         if self._transport is None or not self.is_usable:
@@ -121,7 +123,7 @@ class Connection(asyncio.BufferedProtocol):
             answer.set_exception(AttemptFailedError(UNREACHABLE))
             return answer
         self._end, self._head, self._answer, self._is_looked_at = 0, None, answer, False
-        self._until, self._look, self._gives_up = until, look, gives_up
+        self._until, self._look, self._looks = until, look, looks
         if self._timer is None or self._timer.when() > look:
             self._set_timer(look)
         self._transport.write(request)
@@ -148,12 +150,19 @@ class Connection(asyncio.BufferedProtocol):
             # The event loop was busy with something else, and has not looked at what came meanwhile.
             self._is_looked_at = True
             self._set_timer(now + A_MOMENT)
-        elif self._look < self._until and not (self._gives_up is not None and self._gives_up(now)):
-            self._look, self._is_looked_at = self._until, False
-            self._set_timer(self._until)
+        elif self._look < self._until and (later := self._later(now)) > now:
+            self._look, self._is_looked_at = min(later, self._until), False
+            self._set_timer(self._look)
         else:
             self.is_early = self._look < self._until
             self._fail(AttemptFailedError(LATE))
+
+    def _later(self, now: float) -> float:
+        """Until when to wait before it is looked at again; no longer than *now* to give up."""
+        kept_waiting = now - self._look
+        if kept_waiting > A_STALL:
+            return now + kept_waiting
+        return self._until if self._looks is None else self._looks(now)
 
     @property
     def is_idle(self) -> bool:

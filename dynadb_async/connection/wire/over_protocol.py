@@ -1,8 +1,10 @@
 """A transport over bare asyncio protocols: a pool of connections, the last used first."""
 
 import asyncio
+import math
 import ssl
 from collections import deque
+from functools import partial
 
 from dynadb_async.connection.failures import LATE, UNREACHABLE, AttemptFailedError, failure_of_handshake
 from dynadb_async.connection.places import SILENT_IN_A_ROW, Places
@@ -70,7 +72,16 @@ class ProtocolTransport:
         if attempts is None:
             return connection.ask(self._encoded(request), until, until)
         patience = attempts.patience = self._patience.after(attempts.made) if attempts.made else self._patience.seconds
-        return connection.ask(self._encoded(request), until, min(until, now + patience), attempts.may_end_early)
+        look = partial(self._looked_at, attempts, now)
+        return connection.ask(self._encoded(request), until, min(until, now + patience), look)
+
+    def _looked_at(self, attempts: Attempts, asked: float, now: float) -> float:
+        """Until when to wait for what was *asked* then: no longer, if it may be given up as answers take by now."""
+        # Of many that were asked at once the quick ones are answered first, and say nothing of the others.
+        attempts.patience = self._patience.after(attempts.made)
+        if asked + attempts.patience > now:
+            return asked + attempts.patience
+        return now if attempts.may_end_early(now) else math.inf
 
     def _failed(
         self, connection: Connection, answer: "asyncio.Future[HttpAnswer]", asked: float, attempts: Attempts | None
