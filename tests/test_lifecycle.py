@@ -436,7 +436,8 @@ async def test_without_a_region(table_name: str, monkeypatch: pytest.MonkeyPatch
     """The error names the setting, the variables, and how to start a local server."""
     db = AsyncDynamoDb(table_name)
 
-    with pytest.raises(ConfigError, match=r"no region; .*client\.region_name, .*AWS_REGION .*local_server") as caught:
+    said = r"no region; .*client\.region_name, .*AWS_REGION .*local_server.*memory:"
+    with pytest.raises(ConfigError, match=said) as caught:
         await visit(db, "user-1")
     assert "AWS_DEFAULT_REGION" in str(caught.value)
     assert "AWS_ENDPOINT_URL_DYNAMODB" in str(caught.value)

@@ -35,7 +35,10 @@ from dynadb_async.connection.sdk.http_session import CheckedHttpSession
 from dynadb_async.connection.trust import unusable_certificates
 from dynadb_async.errors import ConfigError
 
-LOCAL_SERVER = "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one"
+LOCAL_SERVER = (
+    "for a local server, set AWS_ENDPOINT_URL_DYNAMODB; dynadb_async.testing.local_server() starts one, "
+    'and client.endpoint_url="memory:" needs none'
+)
 
 LONGEST_WORDS = 300
 NO_ENDPOINT = (
