@@ -34,7 +34,7 @@ class Outcome(Enum):
     STRANGE = "no user's"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Import:
     """
     One run.

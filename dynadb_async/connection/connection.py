@@ -31,7 +31,7 @@ logger: logging.Logger = logging.getLogger("dynadb_async")
 R = TypeVar("R")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Connection:
     """
     DynamoDB, as one event loop reaches it.

@@ -5,7 +5,7 @@ from attrs import frozen
 COST = frozenset({"ConsumedCapacity", "ItemCollectionMetrics"})
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Operation:
     """
     One of them.

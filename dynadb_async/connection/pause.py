@@ -7,7 +7,7 @@ from dynadb_async.connection.failures import AttemptFailedError, Failure
 FIRST, LONGEST = 0.5, 15.0  # seconds
 
 
-@define
+@define(eq=False, repr=False)
 class Pause:
     """After a failure, and longer after each further one; meanwhile the failure is told as it was."""
 

@@ -19,7 +19,7 @@ GROWTH = 1.5
 TOKENS, COST, COST_OF_LATE = 500, 5, 10
 
 
-@define
+@define(eq=False, repr=False)
 class RetryBudget:
     """
     A token bucket over all operations, so that an outage is not multiplied by the attempts.
@@ -41,7 +41,7 @@ class RetryBudget:
         self.tokens = min(TOKENS, self.tokens + tokens)
 
 
-@define
+@define(eq=False, repr=False)
 class Attempts:
     """
     The attempts of one operation.

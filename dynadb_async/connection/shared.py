@@ -13,7 +13,7 @@ R = TypeVar("R")
 CLOSED = "closed while in use; close the adapter when no turn is open any more"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Shared(Generic[R]):
     """
     Work of one event loop that goes on when those who asked for it are cancelled, or have no time left.

@@ -35,7 +35,7 @@ def store_of(config: ClientConfig) -> Store | None:
     return store_at(str(config.endpoint_url))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Ways:
     """
     The ways of one event loop, the best first; the last takes every operation.

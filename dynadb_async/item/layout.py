@@ -28,7 +28,7 @@ CREATED_AT, UPDATED_AT = "createdAt", "updatedAt"
 LONGEST_KEY = 2048
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Layout:
     """
     How this configuration lays a turn out as an item.

@@ -21,7 +21,7 @@ from dynadb_async.values.size import attribute_size, size_bound, text_size
 LARGEST_ITEM = 400 * 1024
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Update:
     """
     One attempt to store a turn.

@@ -100,7 +100,7 @@ def with_version(data: Any, version: int | None) -> Any:
     return {**data, VERSION: version} if isinstance(data, dict) and (version or 1) > 1 else data
 
 
-@frozen
+@frozen(repr=False)
 class Shape:
     """
     How `user.data` is made of what is stored, and stored again.

@@ -75,11 +75,11 @@ class Line:
         return seconds > min(1.5 * self.pace, LONGEST_RESERVE)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Lines:
     """The lines by user; nothing is kept of a user of whom nothing is under way."""
 
-    _lines: dict[str, Line] = field(factory=dict, init=False, repr=False)
+    _lines: dict[str, Line] = field(factory=dict, init=False)
     _saves: Queue = field(factory=lambda: Queue(0.0), init=False)
 
     def join(self, user_id: str) -> Line:

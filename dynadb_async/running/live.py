@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dynadb_async.running.scan import Source
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Work:
     """
     What is under way in one event loop, for `close` to wait for. It is entered by each piece of work.
@@ -110,7 +110,7 @@ class Beside(Protocol):
         ...
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Live:
     """
     An adapter within one event loop. Asyncio objects must not be shared between loops; this is what has to be new.

@@ -9,7 +9,7 @@ from dynadb_async.connection.connection import Connection
 from dynadb_async.observer import Observer
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Meter:
     """
     An observer that adds up what requests cost, as DynamoDB itself says it.
@@ -42,7 +42,7 @@ class Meter:
         return metered
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pace:
     """
     Keeps what is measured under so many units per second, from its first step on.

@@ -19,7 +19,7 @@ NEVER = "attribute_exists(#key) AND attribute_not_exists(#key)"
 CREATES_NOT = ", or set table.create_table_on_init=False now that the table is there"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Trial:
     """
     A request that changes nothing.

@@ -11,7 +11,7 @@ from attrs import define, field
 from dynadb_async.errors import UsageError
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Place:
     """
     A turn's place in its user's queue, an async context manager: it belongs to it, whichever task ends it.
@@ -26,7 +26,7 @@ class Place:
     """
 
     queue: "Queue"
-    user_id: str = field(repr=False)
+    user_id: str
     patience: float
     is_stuck: Callable[[], bool] | None = None
     is_left: bool = field(default=False, init=False)
@@ -64,7 +64,7 @@ def _places_around() -> tuple[Place, ...]:
     return tuple([place for place in _held.get() if not place.is_left])
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Queue:
     """
     First come, first served, by user; nothing is kept of a user who has no turn.
@@ -75,7 +75,7 @@ class Queue:
 
     patience: float
     # By user who has a turn; the first who has to wait brings the deque.
-    _waiting: dict[str, deque[asyncio.Future[None]] | None] = field(factory=dict, init=False, repr=False)
+    _waiting: dict[str, deque[asyncio.Future[None]] | None] = field(factory=dict, init=False)
 
     def place(self, user_id: str, *, patience: float | None = None) -> Place:
         """

@@ -17,7 +17,7 @@ from dynadb_async.turn import Session, Turn
 NOBODY = "dynadb-async ping"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Store:
     """
     The items of one table, over one connection.

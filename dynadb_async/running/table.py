@@ -30,7 +30,7 @@ USABLE = {"ACTIVE", "UPDATING"}
 PASSING = {"CREATING", "DELETING"}
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Table:
     """
     The table of one event loop's adapter, made ready once.

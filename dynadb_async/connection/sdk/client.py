@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynadb_async.connection.sdk.open_client import OpenClient
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SharedClient:
     """
     The one client of an event loop.

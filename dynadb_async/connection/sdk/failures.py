@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from socket import gaierror
 
 from aiohttp import ClientConnectorError
+from attrs import evolve
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -87,13 +88,7 @@ def failure_of(error: Exception) -> Failure | None:
         case HTTPClientError() | ConnectionError():
             return _failure_of_connection(error)
         case BotoCoreError():
-            kind = type(error).__name__
-            return Failure(
-                code=kind,
-                advice="the AWS SDK refused; check client.options and the AWS_… variables",
-                is_retryable=False,
-                may_have_happened=False,
-            )
+            return evolve(REFUSED, code=type(error).__name__)
         case _:
             return None
 

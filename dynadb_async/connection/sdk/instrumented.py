@@ -72,7 +72,7 @@ def is_known(handler: Any) -> bool:
     return f"{module}.".startswith(KNOWN) or getattr(handler, "__name__", "") in KNOWN_BY_NAME
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Onlooker:
     """Whether the SDK, which we have not used yet, is as it was: it may be imported, and changed, at any time."""
 

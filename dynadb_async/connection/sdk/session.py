@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import aioboto3
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SharedSession:
     """
     What clients are made from, for all event loops: a client belongs to one, a session does not.

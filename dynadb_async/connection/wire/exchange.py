@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from dynadb_async.connection.retry import Attempts
 from dynadb_async.connection.wire.signature import SignedRequest
 
 
-@define
+@define(eq=False, repr=False)
 class HttpAnswer:
     """
     A whole HTTP answer.
@@ -28,12 +28,12 @@ class HttpAnswer:
     status: int
     checksum: str | None
     request_id: str
-    body: bytes = field(repr=False)
-    date: str = field(default="", eq=False)
-    distrust: Callable[[], object] = field(default=object, eq=False, repr=False)
+    body: bytes
+    date: str = ""
+    distrust: Callable[[], object] = object
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Pace:
     """
     How long, and how many, in seconds and connections.
