@@ -1,5 +1,7 @@
 """Users moved from one table to another."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from dynadb_async import (
     VersionConflictError,
 )
 from tests.engines import Engine
+from tests.proxy import Fault, FaultProxy, script
 from tests.tables import Table, new_table
 
 
@@ -86,6 +89,29 @@ async def test_a_stale_turn_does_not_pass(tables: tuple[Table, Table]) -> None:
         before = (await db.export("ada"))["recentTurns"][0]["write"]
         assert copy.item is not None
         assert before != copy.item["recentTurns"]["L"][0]["M"]["write"]["S"]
+
+
+async def test_two_imports_at_once(tables: tuple[Table, Table]) -> None:
+    """Each user is written by one of them, on the condition that nobody is there, and reads as one of them has it."""
+    async with tables[0].adapter() as source, tables[1].adapter() as one, tables[1].adapter() as other:
+        async with source.turn("ada") as turn:
+            turn.user.data["name"] = "Ada"
+        (copy,) = [copy async for copy in source.copies()]
+        stored = await asyncio.gather(*(db.restore(copy) for db in (one, other) for _ in range(4)))
+        assert 1 == sum(stored)
+        assert {"name": "Ada"} == (await one.load("ada")).user.data
+
+
+async def test_a_lost_answer_is_no_stranger(moto: Engine) -> None:
+    """Where the answer to the conditional PutItem got lost, the user who is there by then is the one that was put."""
+    with new_table(moto) as table:
+        async with FaultProxy(moto) as proxy, table.adapter(client=proxy.client_settings) as db:
+            item = {"userId": {"S": "ada"}, "user": {"M": {"data": {"M": {}}}}}
+            proxy.plan = script(Fault.LOSE, operations={"PutItem"})
+            assert await db.restore(UserCopy(item=item))
+            assert 2 == proxy.seen["PutItem"]
+            assert "ConditionExpression" in json.loads(proxy.last.body if proxy.last else b"")
+            assert not await db.restore(UserCopy(item=item))
 
 
 async def test_who_is_there_is_left_alone(tables: tuple[Table, Table]) -> None:

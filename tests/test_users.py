@@ -188,6 +188,21 @@ async def test_users_with_nothing_but_conversations(log_table: Table) -> None:
         assert people == sorted(found)
 
 
+async def test_expired_conversations_make_nobody(log_table: Table) -> None:
+    """Who has nothing but conversations past their time is left out and counted; who has an item or talks on is not."""
+    clock = Clock()
+    log = Conversations(ConversationTableConfig(f"{log_table.name}-log", billing=OnDemand()), keep=timedelta(hours=1))
+    async with log_table.adapter(conversations=log, clock=clock) as db:
+        await fill(db, {"ada"})
+        for user_id in ("ada", "bob", "cleo"):
+            await db.conversation(user_id, "talk").append(["hi"])
+        clock.move(hours=2)
+        await db.conversation("cleo", "talk").append(["ho"])
+        scan = db.users()
+        assert ["ada", "cleo"] == sorted(await taken(scan))
+        assert scan.expired > 0
+
+
 async def test_items_have_the_conversations(log_table: Table) -> None:
     """What `export` has, with all conversations; of who has nothing else, too."""
     async with with_conversations(log_table) as db:
