@@ -95,8 +95,7 @@ async def _measured(engine: Engine) -> dict[str, dict[int, Cost]]:
 @asynccontextmanager
 async def _adapter(engine: Engine, meter: Meter, way: Way) -> AsyncIterator[AsyncDynamoDb]:
     table = TableConfig("capacity", consistent_read=way.is_consistent)
-    settings: dict[str, Any] = {**engine.client_settings, "read_timeout": 10, "operation_timeout": 20}
-    config = DynamoDbConfig(table, client=ClientConfig(**settings))
+    config = DynamoDbConfig(table, client=ClientConfig(**engine.client_settings))
     async with AsyncDynamoDb(config, aws_session=meter.session()) as db:
         yield db
 
@@ -118,7 +117,7 @@ async def _own(engine: Engine, way: Way, size: int) -> Cost:
 async def _reference(engine: Engine, size: int) -> Cost:
     meter, item = Meter(), reference_item(user_data(size))
     assert item_size(item) == size
-    async with meter.session().client("dynamodb", **engine.client_settings) as client:
+    async with meter.session().client("dynamodb", **engine.reached) as client:
         for _ in range(2):  # a write is charged for the larger of the old and the new item
             await client.put_item(TableName="capacity", Item=item)
         await client.get_item(TableName="capacity", Key={"userId": item["userId"]}, ConsistentRead=True)

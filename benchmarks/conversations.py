@@ -166,7 +166,7 @@ async def growth() -> list[tuple[int, float, float, float, float]]:
     with engines.dynamodb_local() as engine:
         config = DynamoDbConfig(
             TableConfig("users"),
-            client=ClientConfig(**engine.client_settings, read_timeout=10, operation_timeout=30),
+            client=ClientConfig(**engine.client_settings),
             conversations=Conversations("log"),
         )
         db = AsyncDynamoDb(config)

@@ -70,7 +70,7 @@ def adapter(settings: dict[str, Any], *, is_fast: bool) -> AsyncDynamoDb[dict[st
 async def full_house(engine: Engine, way: str, *, is_fast: bool) -> Row:
     """As many users at once as the server can't serve at once."""
     loop = asyncio.get_running_loop()
-    async with adapter(engine.client_settings, is_fast=is_fast) as db:
+    async with adapter(engine.reached, is_fast=is_fast) as db:
         ends = loop.time() + SECONDS
         rate = sum(await asyncio.gather(*(_until(db, f"one-{n}", ends) for n in range(ONE_BY_ONE)))) / SECONDS
         began = loop.time()

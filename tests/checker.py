@@ -25,7 +25,7 @@ from dynadb_async import (
     Turn,
     VersionConflictError,
 )
-from tests.engines import Engine
+from tests.engines import PATIENCE, Engine
 from tests.proxy import Fault, Plan, sometimes
 from tests.seam import with_faults
 
@@ -121,8 +121,8 @@ async def run_trial(engine: Engine, table_name: str, trial: Trial, client_option
     return histories
 
 
-def _adapter(reached: dict[str, str], table_name: str, client_options: dict[str, Any]) -> Adapter:
-    client: dict[str, Any] = {**reached, "read_timeout": 1, **client_options}
+def _adapter(reached: dict[str, Any], table_name: str, client_options: dict[str, Any]) -> Adapter:
+    client: dict[str, Any] = {**reached, **PATIENCE, **client_options}
     return AsyncDynamoDb(
         DynamoDbConfig(
             TableConfig(table_name),

@@ -23,6 +23,9 @@ WANTED = os.environ.get("DYNADB_TEST_ENGINES", "")
 START_TIMEOUT = 60.0
 START_TRIES = 3
 
+# A slow test machine is no fault of the server: what is asked of one that is well is not given up.
+PATIENCE: dict[str, Any] = {"connect_timeout": 10, "read_timeout": 10, "operation_timeout": 30}
+
 # Announces its port, since only the server itself can pick one without a race, and ends when its parent does.
 DYNALITE = """
 const [createTableMs, deleteTableMs] = process.argv.slice(1).map(Number)
@@ -55,21 +58,26 @@ class Engine:
         return is_embedded(self.endpoint_url)
 
     @property
-    def client_settings(self) -> dict[str, str]:
+    def reached(self) -> dict[str, Any]:
         """What reaches it: of a server region, address and made-up keys."""
         return {"endpoint_url": self.endpoint_url} if self.is_embedded else LocalServer(self.endpoint_url).client
+
+    @property
+    def client_settings(self) -> dict[str, Any]:
+        """The settings of `ClientConfig` that reach it, with patience."""
+        return {**self.reached, **PATIENCE}
 
     def raw(self) -> Any:
         """A plain client that blocks."""
         if self.is_embedded:
             return EmbeddedClient.at(self.endpoint_url)
-        return boto3.client("dynamodb", **self.client_settings)
+        return boto3.client("dynamodb", **self.reached)
 
     def client(self) -> Any:
         """A plain aioboto3 client as an async context manager, to see what is really stored."""
         if self.is_embedded:
             return AsyncEmbeddedClient(EmbeddedClient.at(self.endpoint_url))
-        return aioboto3.Session().client("dynamodb", **self.client_settings)
+        return aioboto3.Session().client("dynamodb", **self.reached)
 
 
 @contextmanager

@@ -41,9 +41,9 @@ class Counted:
         """Nothing of interest."""
 
 
-def adapter(engine: Engine, table: str, counted: Counted) -> Db:
-    """With the defaults, observed by *counted*."""
-    client = ClientConfig(**engine.client_settings)  # type: ignore[arg-type]
+def adapter(engine: Engine, table: str, counted: Counted, **limits: float) -> Db:
+    """With the defaults but for *limits*, observed by *counted*."""
+    client = ClientConfig(**engine.reached, **limits)
     db = AsyncDynamoDb(DynamoDbConfig(TableConfig(table), client=client))
     db.observer = counted
     return db
@@ -126,11 +126,11 @@ async def race(db: Db, counted: Counted, name: str, turns: Sequence[Awaitable[An
     )
 
 
-async def handlers_at_once(db: Db, counted: Counted) -> Race:
-    """Handlers that count; as many as fit one after another into the time should be answered."""
-    turns = [db.handle(USER, count, turn_id=f"m-{number}") for number in range(HANDLERS)]
+async def handlers_at_once(db: Db, counted: Counted, handlers: int = HANDLERS) -> Race:
+    """Handlers that count; as many as fit one after another into the default time should be answered."""
+    turns = [db.handle(USER, count, turn_id=f"m-{number}") for number in range(handlers)]
     found = await race(db, counted, "`handle()`, counting", turns)
-    fit = min(HANDLERS, db.config.client.operation_timeout / (2 * SECONDS))
+    fit = min(handlers, ClientConfig().operation_timeout / (2 * SECONDS))
     found.is_as_promised &= found.ended["answer"] >= 0.9 * fit
     return found
 
@@ -182,7 +182,7 @@ async def processes_at_once(db: Db, engine: Engine) -> Race:
     pipe = asyncio.subprocess.PIPE
     processes = []
     for number in range(PROCESSES):
-        command = (sys.executable, "-c", PROCESS, db.config.table.name, str(number), json.dumps(engine.client_settings))
+        command = (sys.executable, "-c", PROCESS, db.config.table.name, str(number), json.dumps(engine.reached))
         processes.append(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe))
     for process in processes:
         assert process.stdout

@@ -175,10 +175,10 @@ class FaultProxy:
     _tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
 
     @property
-    def client_settings(self) -> dict[str, str]:
-        """What reaches the engine through it."""
+    def client_settings(self) -> dict[str, Any]:
+        """What reaches the engine through it, with the limits that everybody has: a test of a fault says its own."""
         host, port = self._server.sockets[0].getsockname()
-        return {**self.engine.client_settings, "endpoint_url": f"http://{host}:{port}"}
+        return {**self.engine.reached, "endpoint_url": f"http://{host}:{port}"}
 
     async def __aenter__(self) -> Self:
         # No limit: a request that waits within the proxy would be a fault that nobody planned.

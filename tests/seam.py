@@ -59,7 +59,7 @@ class FaultySeam:
     _patch: Any = field(default=None, init=False)
 
     @property
-    def client_settings(self) -> dict[str, str]:
+    def client_settings(self) -> dict[str, Any]:
         """What reaches the store through it."""
         return {"endpoint_url": self.url}
 

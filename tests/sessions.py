@@ -66,10 +66,6 @@ class _Recorded:
         await self.context.__aexit__(*error)
 
 
-# A slow test machine is no fault of the server.
-PATIENCE = {"read_timeout": 5, "operation_timeout": 10}
-
-
 class SlowProvider:
     """Credentials that take their time, as those of a role do."""
 
@@ -93,7 +89,7 @@ def slow_session(seconds: float) -> RecordingSession:
 
 def config_on(engine: Engine, table: TableConfig | str, **client: Any) -> DynamoDbConfig:
     """A configuration for *engine*, more patient than the default; *client* overrides its settings."""
-    return DynamoDbConfig(table, client=ClientConfig(**{**engine.client_settings, **PATIENCE, **client}))
+    return DynamoDbConfig(table, client=ClientConfig(**{**engine.client_settings, **client}))
 
 
 def adapter_on(

@@ -10,10 +10,10 @@ import aioboto3
 from attrs import define, field, frozen
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, TableConfig
+from tests import engines
 from tests.engines import Engine
 
-# A slow test machine is no fault of the server.
-PATIENCE = {"read_timeout": 5, "operation_timeout": 10, "queue_timeout": 5}
+PATIENCE: dict[str, Any] = engines.PATIENCE | {"queue_timeout": 5}
 
 # Shared, since the SDK reads its models once per session; clients are still made for each adapter.
 AWS_SESSION = aioboto3.Session()
@@ -53,7 +53,7 @@ class Table:
         self, *, table: dict[str, Any] | None = None, client: dict[str, Any] | None = None, **settings: Any
     ) -> DynamoDbConfig:
         """The settings that reach this table."""
-        reached = ClientConfig(**(self.engine.client_settings | PATIENCE | (client or {})))
+        reached = ClientConfig(**(self.engine.reached | PATIENCE | (client or {})))
         return DynamoDbConfig(TableConfig(self.name, **(table or {})), client=reached, **settings)
 
     def adapter(self, *, config: DynamoDbConfig | None = None, **options: Any) -> AsyncDynamoDb[Any]:

@@ -8,15 +8,17 @@ from attrs import evolve
 
 from tests.checker import HOT, Acknowledged, Histories, Trial, run_trial, violations
 from tests.engines import Engine
-from tests.sizes import of_size
+from tests.sizes import IS_LARGE, of_size
 
 # For each engine and way; the seeds go on, so that each is another one.
 TRIALS = range(of_size(1, large=5))
+# moto answers one request after another, so that a race takes long there, and is hardly one.
+SERVERS = ["dynamodb-local", *(["moto"] if IS_LARGE else [])]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", TRIALS)
-@pytest.mark.parametrize("engine", ["moto", "dynamodb-local"], indirect=True)
+@pytest.mark.parametrize("engine", SERVERS, indirect=True)
 async def test_history(engine: Engine, table_name: str, client_options: dict[str, Any], seed: int) -> None:
     """Every acknowledged turn is in the item exactly once and in real-time order; what is counted adds up."""
     trial = Trial(seed=seed)
@@ -33,8 +35,8 @@ async def test_history_in_the_process(engine: Engine, table_name: str, seed: int
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(of_size(2, large=20)))
-@pytest.mark.parametrize("engine", ["moto", "dynamodb-local", "memory"], indirect=True)
+@pytest.mark.parametrize("seed", range(of_size(1, large=20)))
+@pytest.mark.parametrize("engine", [*SERVERS, "memory"], indirect=True)
 async def test_history_of_a_hot_user(engine: Engine, table_name: str, seed: int) -> None:
     """So it is where the saves of one user stand in line, each on what the one before stored."""
     trial = evolve(HOT, seed=seed)
@@ -91,7 +93,8 @@ from dynadb_async import AsyncDynamoDb, DynamoDbConfig, TableConfig, ClientConfi
 
 async def main(endpoint_url, table, turns):
     client = ClientConfig(
-        region_name="us-east-1", endpoint_url=endpoint_url, aws_access_key_id="local", aws_secret_access_key="local"
+        region_name="us-east-1", endpoint_url=endpoint_url, aws_access_key_id="local", aws_secret_access_key="local",
+        read_timeout=10, operation_timeout=30,
     )
     counted = 0
     async with AsyncDynamoDb(DynamoDbConfig(TableConfig(table), client=client)) as db:
@@ -108,10 +111,10 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("engine", ["moto", "dynamodb-local", "file"], indirect=True)
+@pytest.mark.parametrize("engine", ["dynamodb-local", "file"], indirect=True)
 async def test_visits_from_two_processes(engine: Engine, client: Any, table_name: str) -> None:
     """The README's first example in two processes at once: a visit is counted, or its turn says that it was not."""
-    turns = 50
+    turns = 30
     command = (sys.executable, "-c", PROCESS, engine.endpoint_url, table_name, str(turns))
     processes = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(2)]
     counted = [int((await process.communicate())[0]) for process in processes]

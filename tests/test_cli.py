@@ -66,9 +66,8 @@ Dynadb = Callable[..., Said]
 def environment_of(table: Table) -> dict[str, str]:
     """The variables by which a command reaches *table*."""
     client = table.engine.client_settings
-    named = {f"DYNADB_CLIENT__{name.upper()}": value for name, value in client.items()}
-    patience = {"DYNADB_CLIENT__READ_TIMEOUT": "5", "DYNADB_CLIENT__OPERATION_TIMEOUT": "10"}
-    return named | patience | {"DYNADB_TABLE__NAME": table.name}
+    named = {f"DYNADB_CLIENT__{name.upper()}": str(value) for name, value in client.items()}
+    return named | {"DYNADB_TABLE__NAME": table.name}
 
 
 @pytest.fixture(params=["moto", "dynamodb-local", "file"])

@@ -11,10 +11,9 @@ import pytest
 from aiobotocore.client import AioBaseClient
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, ConfigError, DynamoDbConfig, RequestTimeoutError, TableConfig
-from tests.engines import Engine
+from tests.engines import PATIENCE, Engine
 from tests.raw_server import Asked, RawServer, answer, raw_server
 from tests.sessions import adapter_on, visit
-from tests.tables import PATIENCE
 
 Db = AsyncDynamoDb[dict[str, Any]]
 

@@ -20,7 +20,7 @@ from dynadb_async import (
     VersionConflictError,
 )
 from tests.conversation_checker import Trial, run_trial, violations
-from tests.engines import Engine
+from tests.engines import PATIENCE, Engine
 from tests.proxy import Fault, FaultProxy, no_fault, script
 from tests.sizes import of_size
 
@@ -40,10 +40,9 @@ def new_db(engine: Engine, table_name: str) -> Callable[..., Db]:
     """Make an adapter of the same two tables: each stands for a process."""
 
     def make(**options: Any) -> Db:
-        client: dict[str, Any] = {**engine.client_settings, "read_timeout": 5, "operation_timeout": 20}
         config = DynamoDbConfig(
             TableConfig(table_name),
-            client=ClientConfig(**client),
+            client=ClientConfig(**engine.client_settings),
             conversations=Conversations(f"{table_name}-log"),
             **options,
         )
@@ -258,10 +257,9 @@ async def test_without_conversations(engine: Engine, table_name: str) -> None:
 async def test_a_lost_answer_adds_once(dynamodb_local: Engine, table_name: str, fault: Fault) -> None:
     """Whether the transaction was made or not; and an append alike."""
     async with FaultProxy(dynamodb_local) as proxy:
-        client: dict[str, Any] = {**proxy.client_settings, "read_timeout": 5, "operation_timeout": 20}
         config = DynamoDbConfig(
             TableConfig(table_name),
-            client=ClientConfig(**client),
+            client=ClientConfig(**(proxy.client_settings | PATIENCE)),
             conversations=Conversations(f"{table_name}-log"),
         )
         async with AsyncDynamoDb(config) as db:
@@ -279,7 +277,7 @@ async def test_a_lost_answer_adds_once(dynamodb_local: Engine, table_name: str, 
 async def test_an_outage_stores_both_or_nothing(dynamodb_local: Engine, table_name: str) -> None:
     """An error says that the outcome is not known; the same turn again is safe."""
     async with FaultProxy(dynamodb_local) as proxy:
-        client: dict[str, Any] = {**proxy.client_settings, "max_attempts": 1, "read_timeout": 5}
+        client: dict[str, Any] = {**proxy.client_settings, **PATIENCE, "max_attempts": 1}
         config = DynamoDbConfig(
             TableConfig(table_name), client=ClientConfig(**client), conversations=Conversations(f"{table_name}-log")
         )

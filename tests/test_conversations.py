@@ -43,7 +43,7 @@ def new_db(engine: Engine, table_name: str, clock: Clock, client_options: dict[s
     """Make an adapter of the same two tables: each stands for a process."""
 
     def make(**conversations: Any) -> Db:
-        client: dict[str, Any] = {**engine.client_settings, "read_timeout": 5, "operation_timeout": 20}
+        client: dict[str, Any] = dict(engine.client_settings)
         config = DynamoDbConfig(
             TableConfig(table_name),
             client=ClientConfig(**(client | client_options)),

@@ -93,7 +93,7 @@ def pair(dynamodb_local: Engine, tmp_path_factory: pytest.TempPathFactory) -> It
     """All of them, each empty for us."""
     # What is malformed shall reach the server.
     options = Config(parameter_validation=False, retries={"total_max_attempts": 1})
-    server = boto3.client("dynamodb", **dynamodb_local.client_settings, config=options)
+    server = boto3.client("dynamodb", **dynamodb_local.reached, config=options)
     file = store_at(f"file:{tmp_path_factory.mktemp('pair')}/db.json")
     yield Pair(server, [MemoryStore(), file])
     file.close()

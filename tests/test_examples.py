@@ -17,7 +17,7 @@ import pytest
 from dynadb_async.testing import LocalServer
 from examples import llm_chat
 from examples.local import Webhooks, environment, running_webhooks, settings_for
-from tests.engines import Engine
+from tests.engines import PATIENCE, Engine
 
 LAUNCH = {"type": "LaunchRequest"}
 REPEAT = {"type": "IntentRequest", "intent": {"name": "AMAZON.RepeatIntent"}}
@@ -29,6 +29,7 @@ HELLO = "Hello! This is visit {}. Which pizza would you like?"
 async def webhooks(moto: Engine, table_name: str) -> AsyncIterator[Webhooks]:
     """The examples, all on one table that is theirs."""
     settings = settings_for(LocalServer(moto.endpoint_url)) | {
+        **{f"DYNADB_CLIENT__{name.upper()}": str(value) for name, value in PATIENCE.items()},
         "DYNADB_TABLE__NAME": table_name,
         "DYNADB_CONVERSATIONS__TABLE__NAME": f"{table_name}-talks",
     }

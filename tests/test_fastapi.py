@@ -255,8 +255,8 @@ def test_a_test_client_may_leave_the_lifespan_out(table: Table, user_id: str) ->
 @contextmanager
 def two_workers(table: Table) -> Iterator[str]:
     """Run the app in two processes behind one port; its address."""
-    settings = table.engine.client_settings | {"read_timeout": "5", "operation_timeout": "20"}
-    environment = {f"DYNADB_CLIENT__{name.upper()}": value for name, value in settings.items()}
+    settings = table.engine.client_settings
+    environment = {f"DYNADB_CLIENT__{name.upper()}": str(value) for name, value in settings.items()}
     with socket.create_server(("127.0.0.1", 0), backlog=USERS) as listener:
         command = [sys.executable, "-m", "uvicorn", "tests.fastapi_app:app", "--workers=2", "--log-level=warning"]
         with subprocess.Popen(

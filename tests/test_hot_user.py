@@ -17,7 +17,7 @@ from dynadb_async import (
     VersionConflictError,
 )
 from dynadb_async.http_errors import http_error
-from tests.engines import Engine
+from tests.engines import PATIENCE, Engine
 from tests.hot_user import (
     Counted,
     Db,
@@ -57,19 +57,16 @@ async def db(request: pytest.FixtureRequest, table_name: str, counted: Counted) 
         engine = Engine("memory", "memory:")
     else:
         engine = request.getfixturevalue("dynamodb_local")
-    # A server that has only begun takes its time for the first requests.
-    async with adapter_on(engine, table_name) as patient:
-        await visit(patient, "warm")
-    async with adapter(engine, table_name, counted) as db:
+    async with adapter(engine, table_name, counted, **PATIENCE) as db:
         await visit(db, "warm")
         counted.requests.clear()
         yield db
 
 
 async def test_many_handlers_at_once(db: Db, counted: Counted) -> None:
-    """Of 200, as many are answered as fit one after another into the time; the others' webhooks answer 503."""
-    found = await handlers_at_once(db, counted)
-    assert {"answer", "RequestTimeoutError"} >= set(+found.ended)
+    """They are answered one after another, and hardly a save is refused."""
+    found = await handlers_at_once(db, counted, 40)
+    assert {"answer": 40} == +found.ended
     assert found.is_as_promised, found
 
 

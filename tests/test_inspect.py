@@ -423,7 +423,7 @@ async def test_nobody_is_named_in_logs(
 
 def started(engine: Engine, name: str, *options: str) -> "subprocess.Popen[str]":
     """`dynadb inspect` as a process."""
-    variables = {f"DYNADB_CLIENT__{key.upper()}": value for key, value in engine.client_settings.items()}
+    variables = {f"DYNADB_CLIENT__{key.upper()}": str(value) for key, value in engine.client_settings.items()}
     return subprocess.Popen(
         [sys.executable, "-m", "dynadb_async.cli", "inspect", "--table", name, *options],
         stdout=subprocess.PIPE,

@@ -38,12 +38,12 @@ async def tls(table: Table, tmp_path: Path) -> AsyncIterator[TlsTerminator]:
 async def invoked(module: str, events: list[dict[str, Any]], table: Table, tls: TlsTerminator, **more: str) -> Any:
     """What a process of *module* said and how long it took."""
     settings = table.engine.client_settings | {"endpoint_url": tls.url, "verify": str(tls.certificate)}
-    environment = {f"DYNADB_CLIENT__{name.upper()}": value for name, value in settings.items()}
+    environment = {f"DYNADB_CLIENT__{name.upper()}": str(value) for name, value in settings.items()}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.lambda_process", module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, **environment, "DYNADB_CLIENT__READ_TIMEOUT": "2", "DYNADB_TABLE__NAME": table.name, **more},
+        env={**os.environ, **environment, "DYNADB_TABLE__NAME": table.name, **more},
     )
     said, _ = await process.communicate("\n".join(map(json.dumps, events)).encode())
     assert process.returncode == 0

@@ -474,7 +474,7 @@ async def test_standard_variables(moto: Engine, table_name: str, monkeypatch: py
 async def test_an_injected_session(moto: Engine, table_name: str) -> None:
     """Region and credentials may be the session's; many adapters may share it, and it has no end."""
     session = RecordingSession(region_name="us-east-1", aws_access_key_id="local", aws_secret_access_key="local")
-    unset = dict.fromkeys(moto.client_settings.keys() - {"endpoint_url"})
+    unset = dict.fromkeys(moto.reached.keys() - {"endpoint_url"})
 
     for visits in (1, 2):
         async with adapter_on(moto, table_name, session=session, **unset) as db:

@@ -21,7 +21,6 @@ from dynadb_async import (
 )
 from tests.engines import Engine
 from tests.modules import modules
-from tests.sessions import PATIENCE
 
 WORD, USER, TURN = "words-of-a-person", "who-it-is", "which-turn-it-is"
 
@@ -122,7 +121,7 @@ class Looking(DynamoDbSerializer):
 @pytest.mark.parametrize("engine", ["moto", "memory"], indirect=True)
 async def test_nothing_alive_shows_a_person(engine: Engine, table_name: str, fast_path: bool) -> None:
     """In the midst of a turn, of a load, of a save and of a merge: whatever a debugger finds of ours is discreet."""
-    client: dict[str, Any] = {**engine.client_settings, **PATIENCE, "fast_path": fast_path}
+    client: dict[str, Any] = {**engine.client_settings, "fast_path": fast_path}
     elements = StoredElements(session=True, history=StoredHistory(size=5, response=True, state=True))
     config = DynamoDbConfig(table_name, client=ClientConfig(**client), stored_elements=elements)
     looking: list[asyncio.Task[None]] = []

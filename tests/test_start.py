@@ -176,6 +176,6 @@ def test_the_client_is_made_off_the_event_loops_thread(table: Table) -> None:
 
 def test_a_missing_table_is_made_by_the_sdk(moto: Engine, table_name: str) -> None:
     """Which is imported for that."""
-    missing = Table(moto, table_name, boto3.client("dynamodb", **moto.client_settings))
+    missing = Table(moto, table_name, boto3.client("dynamodb", **moto.reached))
 
     assert "aioboto3" in after_a_turn(missing, before=WATCH, then="assert not strays, strays")

@@ -20,6 +20,7 @@ from dynadb_async import (
     TimeToLive,
     UsageError,
 )
+from dynadb_async.running import scan as scan_of_tables
 from tests.engines import Engine
 from tests.proxy import Fault, FaultProxy, always, no_fault, script
 from tests.tables import Clock, Table, new_table
@@ -214,10 +215,11 @@ async def test_items_have_the_conversations(log_table: Table) -> None:
         assert ["ho"] == found["bob"]["conversations"]["talk"]["messages"]
 
 
-async def test_long_conversations_and_strangers_beside_them(log_table: Table) -> None:
+async def test_long_conversations_and_strangers_beside_them(log_table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many entries of one user are passed over; other people's items in the second table are skipped."""
+    monkeypatch.setattr(scan_of_tables, "PAGE", 10)
     async with with_conversations(log_table) as db:
-        for number in range(230):
+        for number in range(23):
             await db.conversation("ada", "talk").append([number])
         key = {"userId": {"S": "zoe"}, "name": {"S": "order"}}
         log_table.raw.put_item(TableName=f"{log_table.name}-log", Item=key)
@@ -289,8 +291,8 @@ async def test_a_bad_day(moto: Engine) -> None:
     """Lost and damaged pages are asked for again; a server that hangs ends it in time, and the token goes on."""
     with new_table(moto) as table:
         async with FaultProxy(moto) as proxy:
-            client = proxy.client_settings | {"read_timeout": 0.3, "operation_timeout": 2}
-            async with table.adapter(client=client) as db:
+            soon = proxy.client_settings | {"read_timeout": 0.3, "operation_timeout": 0.6}
+            async with table.adapter(client=proxy.client_settings) as db, table.adapter(client=soon) as hurried:
                 await fill(db, PEOPLE)
                 proxy.plan = script(Fault.LOSE, Fault.CORRUPT, Fault.HTML, Fault.THROTTLE, operations={"Scan"})
                 assert sorted(PEOPLE) == sorted(await taken(db.users(segments=2)))
@@ -298,7 +300,7 @@ async def test_a_bad_day(moto: Engine) -> None:
                 scan = db.users(segments=2, limit=20)
                 found = await taken(scan)
                 proxy.plan = always(Fault.HANG, {"Scan"})
-                hung = db.users(token=scan.token)
+                hung = hurried.users(token=scan.token)
                 began = asyncio.get_running_loop().time()
                 with pytest.raises(RequestTimeoutError):
                     await taken(hung)

@@ -27,9 +27,8 @@ from dynadb_async import (
     UsageError,
 )
 from dynadb_async.connection.reasons import reason_of
-from tests.engines import Engine
+from tests.engines import PATIENCE, Engine
 from tests.raw_server import Asked, RawServer, answer, raw_server
-from tests.tables import PATIENCE
 
 KEYS = {"aws_access_key_id": "made-up-id", "aws_secret_access_key": "made-up-secret"}
 PRINCIPAL = "arn:aws:sts::123456789012:assumed-role/webhook/session-1"
@@ -195,7 +194,7 @@ async def test_another_key_without_leave_to_look(
 ) -> None:
     """With `create_table_on_init=False` nobody describes the table; its own refusal says as much."""
     await create(client, table_name, schema)
-    reached = ClientConfig(**engine.client_settings, **PATIENCE, fast_path=way)
+    reached = ClientConfig(**engine.client_settings, fast_path=way)
     config = DynamoDbConfig(TableConfig(table_name, create_table_on_init=False), client=reached)
     async with AsyncDynamoDb(config) as db:
         with pytest.raises(TableError) as caught:
@@ -219,7 +218,7 @@ async def test_an_index_that_does_not_fit(engine: Engine, client: Any, table_nam
         definitions=[{"AttributeName": "updatedAt", "AttributeType": "N"}],
         GlobalSecondaryIndexes=[{**index, "Projection": {"ProjectionType": "ALL"}}],
     )
-    reached = ClientConfig(**engine.client_settings, **PATIENCE, fast_path=way)
+    reached = ClientConfig(**engine.client_settings, fast_path=way)
     for creates in (False, True):
         table = TableConfig(table_name, create_table_on_init=creates)
         async with AsyncDynamoDb(DynamoDbConfig(table, client=reached)) as db:
@@ -333,7 +332,7 @@ async def test_a_created_table_is_logged_with_its_region(
 ) -> None:
     """A table in the wrong region is a surprise on the bill."""
     caplog.set_level(logging.INFO, "dynadb_async")
-    reached = ClientConfig(**{**moto.client_settings, "region_name": "eu-west-3"}, **PATIENCE, fast_path=way)
+    reached = ClientConfig(**{**moto.client_settings, "region_name": "eu-west-3"}, fast_path=way)
     async with AsyncDynamoDb(DynamoDbConfig(table_name, client=reached)):
         pass
     assert f"creating table {table_name} in eu-west-3" in caplog.messages
@@ -411,7 +410,7 @@ async def test_a_tables_arn_is_its_name(server: RawServer, way: bool) -> None:
 
 async def test_a_turn_on_a_tables_arn(dynamodb_local: Engine, table_name: str) -> None:
     """From the first turn to the second, where a server knows ARNs."""
-    reached = ClientConfig(**dynamodb_local.client_settings, **PATIENCE)
+    reached = ClientConfig(**dynamodb_local.client_settings)
     arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{table_name}"
     async with AsyncDynamoDb(DynamoDbConfig(table_name, client=reached)):
         pass
@@ -432,7 +431,7 @@ def test_what_is_no_arn_of_a_table(name: str) -> None:
 
 async def test_ping(engine: Engine, table_name: str, way: bool) -> None:
     """The seconds of a read, of no one's item."""
-    reached = ClientConfig(**engine.client_settings, **PATIENCE, fast_path=way)
+    reached = ClientConfig(**engine.client_settings, fast_path=way)
     async with AsyncDynamoDb(DynamoDbConfig(table_name, client=reached)) as db:
         assert 0 < await db.ping() < 10
 

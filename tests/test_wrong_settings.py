@@ -9,6 +9,7 @@ import pytest
 from attrs import field, frozen
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, ConfigError, DynamoDbConfig, TableConfig
+from tests.engines import PATIENCE
 from tests.raw_server import Asked, answer, raw_server
 
 REGION = {"AWS_REGION": "eu-central-1"}
@@ -112,9 +113,8 @@ WRONG = {
 
 def adapter(**client: Any) -> AsyncDynamoDb[Any]:
     """One that only loads and saves."""
-    times = {"connect_timeout": 2, "read_timeout": 2, "operation_timeout": 10}
     config = TableConfig("users", create_table_on_init=False)
-    return AsyncDynamoDb(DynamoDbConfig(config, client=ClientConfig(**{**times, **client})))
+    return AsyncDynamoDb(DynamoDbConfig(config, client=ClientConfig(**{**PATIENCE, **client})))
 
 
 def prepare(wrong: Wrong, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ async def test_which_region_comes_first(
     if "AWS_REGION" not in variables:
         monkeypatch.delenv("AWS_REGION")
     async with raw_server(nothing) as server:
-        client = ClientConfig(endpoint_url=server.url, fast_path=fast_path, connect_timeout=5, read_timeout=5)
+        client = ClientConfig(endpoint_url=server.url, fast_path=fast_path, **PATIENCE)
         config = DynamoDbConfig(TableConfig("users", create_table_on_init=False), client=client)
         db = AsyncDynamoDb(config, aws_session=aioboto3.Session() if has_session else None)
         if file or expected != "sa-east-1":
@@ -233,9 +233,8 @@ async def test_a_region_of_ones_own_session_stays(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, value)
     async with raw_server(nothing) as server:
         for given, expected in (({}, "ap-south-1"), ({"region_name": "us-east-2"}, "us-east-2")):
-            config = DynamoDbConfig(
-                TableConfig("users", create_table_on_init=False), client=ClientConfig(endpoint_url=server.url, **given)
-            )
+            client = ClientConfig(**PATIENCE, endpoint_url=server.url, **given)
+            config = DynamoDbConfig(TableConfig("users", create_table_on_init=False), client=client)
             async with AsyncDynamoDb(config, aws_session=aioboto3.Session(region_name="ap-south-1")) as db:
                 await db.load("me")
             assert expected == region_of(server.asked[-1])
