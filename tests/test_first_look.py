@@ -1,5 +1,6 @@
 """What a newcomer sees first: versions, settings that say what they are, reprs, platforms kept apart."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -53,8 +54,8 @@ def test_the_version() -> None:
 )
 def test_every_setting_is_explained(kind: type) -> None:
     """Each field has its line in the class's docstring, and no line is of a field that is gone."""
-    _, _, listed = (kind.__doc__ or "").partition("Attributes:\n")
-    told = re.findall(r"^ {8}(\w+): \S", listed, re.MULTILINE)
+    _, _, listed = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
+    told = re.findall(r"^ {4}(\w+): \S", listed, re.MULTILINE)
     public = [field.name for field in attrs.fields(kind) if field.init and field.name != "loaded"]
     assert sorted(public) == sorted(told)
 
