@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import botocore.session
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import engines
 from tests.engines import Engine
@@ -18,8 +18,10 @@ from tests.shared import LentEngines, OwnEngines
 from tests.sizes import IS_LARGE
 
 # In CI a red run must mean that the change broke it; at a desk every run looks somewhere new.
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.register_profile("desk", deadline=None)
+# How long Hypothesis takes depends on who else is busy here.
+UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", derandomize=True, **UNHURRIED)
+settings.register_profile("desk", **UNHURRIED)
 settings.load_profile("ci" if "CI" in os.environ else "desk")
 
 # Each of the SDK's sessions reads its descriptions of services anew, which takes 0.1 s: here they share them.

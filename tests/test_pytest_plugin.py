@@ -110,7 +110,7 @@ def test_fifty_tests_of_a_handler_take_no_time(pytester: pytest.Pytester) -> Non
 
     run.assert_outcomes(passed=50)
     seconds = float(run.outlines[-1].partition(" in ")[2].partition("s")[0])
-    assert seconds < 5
+    assert seconds < 30
 
 
 def test_the_settings_can_be_overridden(pytester: pytest.Pytester) -> None:
