@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, suppress
 
 from attrs import define, field
 
-CHUNK = 65_536
+from tests.tls import copied
+
 CONNECT, ESTABLISHED = b"CONNECT ", b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -39,24 +40,13 @@ class ConnectProxy:
             host, _, port = head.split()[1].decode().rpartition(":")
             inner, outer = await asyncio.open_connection(host.strip("[]"), int(port))
             writer.write(ESTABLISHED)
-            await asyncio.gather(_copied(reader, outer), _copied(inner, writer))
+            await asyncio.gather(copied(reader, outer), copied(inner, writer))
 
     async def end(self) -> None:
         """End what is under way."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while chunk := await reader.read(CHUNK):
-            writer.write(chunk)
-            await writer.drain()
-    except OSError:
-        pass  # one side is gone: so must the other be
-    finally:
-        writer.close()
 
 
 @asynccontextmanager

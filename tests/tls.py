@@ -89,13 +89,14 @@ class TlsTerminator:
         parts = urlsplit(self.engine_url)
         from_engine, to_engine = await asyncio.open_connection(parts.hostname, parts.port)
         try:
-            await asyncio.gather(_copied(reader, to_engine), _copied(from_engine, writer))
+            await asyncio.gather(copied(reader, to_engine), copied(from_engine, writer))
         finally:
             writer.close()
             to_engine.close()
 
 
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hand on what comes, until one side is gone."""
     try:
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)

@@ -36,6 +36,7 @@ NEEDED_BESIDE = {
 }
 # A path ends in a file's name.
 EMBEDDED = re.compile(r"memory:[\w.-]*|file:[^\0]*[^\0/]", re.DOTALL)
+# What goes into a header: a line break in it would begin another.
 WITHOUT_BLANKS = re.compile("[!-~]+")
 
 
@@ -63,7 +64,6 @@ _url = expected(
     lambda value: value is None or _is_url(value),
     is_secret=True,
 )
-# What goes into a header: a line break in it would begin another.
 _key = expected(
     "a str without blanks, line breaks and other characters that no key has, or None",
     lambda value: value is None or (isinstance(value, str) and WITHOUT_BLANKS.fullmatch(value) is not None),

@@ -1,16 +1,14 @@
 """What requests are signed with."""
 
-import re
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from attrs import field, frozen
 
+from dynadb_async.config.client import WITHOUT_BLANKS
+
 # The server's words for keys whose time is over.
 EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
-
-# What goes into a header: a line break in it would begin another.
-WITHOUT_BLANKS = re.compile("[!-~]+")
 
 
 class Credentials(Protocol):

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import orjson
 
 from dynadb_async.errors import ItemTooLargeError, MalformedItemError, Path, SerializationError
+from dynadb_async.values.stored_text import is_unicode
 
 Content = str | bytes
 """What an entry holds: JSON text, or what a serializer made of its messages."""
@@ -64,7 +65,7 @@ def check_json(value: Any, path: Path, levels: int) -> None:
     """
     kind = type(value)
     if kind is str:
-        problem = "" if value.isascii() or _is_unicode(value) else LONE_SURROGATE
+        problem = "" if value.isascii() or is_unicode(value) else LONE_SURROGATE
     elif kind in PLAIN:
         return
     elif isinstance(value, list | dict):
@@ -72,7 +73,7 @@ def check_json(value: Any, path: Path, levels: int) -> None:
     elif isinstance(value, float):
         problem = "" if math.isfinite(value) else "JSON has no NaN and no infinity; store None or a text"
     elif isinstance(value, str | int):
-        problem = "" if isinstance(value, int) or _is_unicode(value) else LONE_SURROGATE
+        problem = "" if isinstance(value, int) or is_unicode(value) else LONE_SURROGATE
     else:
         problem = f"a value of type {kind.__name__} is no JSON; make a dict, a list or a text of it"
     if problem:
@@ -92,17 +93,9 @@ def _problem_inside(value: list[Any] | dict[Any, Any], path: Path, levels: int) 
 
 def _check_members(members: dict[Any, Any], path: Path, levels: int) -> None:
     for name, member in members.items():
-        if not isinstance(name, str) or not _is_unicode(name):
+        if not isinstance(name, str) or not is_unicode(name):
             raise SerializationError("an object's names are texts in JSON; make valid texts of them", path)
         check_json(member, (*path, name), levels - 1)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def content_of(messages: Sequence[Any], serializer: ConversationSerializer | None) -> Content:
