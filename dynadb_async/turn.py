@@ -4,7 +4,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any, Generic, Protocol, Self
 
-from attrs import define, evolve, field, frozen, setters
+from attrs import define, evolve, field, frozen
 from typing_extensions import TypeVar
 
 from dynadb_async.errors import SerializationError, UsageError
@@ -22,14 +22,19 @@ class User(Generic[T]):
     The person.
 
     Attributes:
-        id: The partition key, which stays as it is.
         data: What the app remembers; a dict, or what `user_data` made of it.
         is_new: Nothing was stored about this person.
     """
 
-    id: str = field(on_setattr=setters.frozen)
+    _id: str = field(alias="id")
     data: T
     is_new: bool
+
+    # A frozen field would make each of the others dear to set.
+    @property
+    def id(self) -> str:
+        """The partition key, which stays as it is."""
+        return self._id
 
     def __repr__(self) -> str:
         """Whether new, and how much there is; nothing of it."""

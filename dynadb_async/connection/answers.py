@@ -78,11 +78,8 @@ def decode(body: bytes) -> Any:
     except (ValueError, TypeError, AttributeError, RecursionError):
         pass
     else:
-        # Nearly no item has so many maps and lists, and only one that has can be that deep. An escape could hide one,
-        # or be half a character, which Python's own parser reads, and how deep that goes differs between Pythons.
-        if body.count(b'"M"') + body.count(b'"L"') < DEEPEST // 2 and b"\\u" not in body:
-            return members
-        if not _is_deep(members, body):
+        # What has no more brackets than that can't be deep: it need not be looked at.
+        if body.count(b"{") + body.count(b"[") <= DEEPEST or not _is_deep(members, body):
             return members
     raise AttemptFailedError(CORRUPT)
 
