@@ -87,7 +87,7 @@ class Connection:
         may_have_happened = False
         while True:
             try:
-                answer = await self._attempt(request, until)
+                answer = await (self._asked if self.observer is None else self._observed)(request, until)
             except AttemptFailedError as error:
                 failure = error.failure
                 # What a user sees is raised outside of this handler, for the SDK's own text may show what was sent.
@@ -107,13 +107,7 @@ class Connection:
         names = {"operation": request.operation, "table": request.table, "place": self.ways.place}
         return error_of(failure, **names, may_have_happened=may_have_happened, key=key)
 
-    def _attempt(self, request: Request, until: float) -> Awaitable[Answer]:
-        """One attempt, to be awaited at once."""
-        if self.observer is not None:
-            return self._observed(self.observer, request, until)
-        return self._asked(request, until)
-
-    async def _observed(self, observer: Observer, request: Request, until: float) -> Answer:
+    async def _observed(self, request: Request, until: float) -> Answer:
         code, units = "Cancelled", 0.0
         try:
             answer = await self._asked(request, until)
@@ -128,10 +122,12 @@ class Connection:
             code = error.failure.code
             raise
         finally:
-            observer.attempted(request.operation, code, units)
+            if self.observer is not None:
+                self.observer.attempted(request.operation, code, units)
         return answer
 
     def _asked(self, request: Request, until: float) -> Awaitable[Answer]:
+        """One attempt, to be awaited at once."""
         if asyncio.get_running_loop().time() >= until:
             raise AttemptFailedError(NOT_BEGUN)
         for way in self.ways.all:

@@ -95,4 +95,5 @@ class Attempts:
 
     def succeeded(self) -> None:
         """Give back what the retries took, and a little more."""
-        self.budget.give(self.paid + 1)
+        if self.budget.tokens < TOKENS:
+            self.budget.give(self.paid + 1)

@@ -45,11 +45,12 @@ class TurnBlock(Generic[T]):
         stay = Stay(self._begin(), self._user_id, self._io_timeout)
         self._is_entered = True
         try:
-            await stay.__aenter__()
+            if not stay.begin():
+                await stay.wait()
             try:
                 self._turn = turn = await stay.load(self._session, self._turn_id)
             except BaseException:
-                await stay.__aexit__(*sys.exc_info())
+                stay.end(*sys.exc_info())
                 raise
         except BaseException:
             self._is_entered = False
@@ -70,9 +71,9 @@ class TurnBlock(Generic[T]):
             if kind is None:
                 await stay.live.save(turn, stay.left, stay.line)
         except BaseException:
-            await stay.__aexit__(*sys.exc_info())
+            stay.end(*sys.exc_info())
             raise
         else:
-            await stay.__aexit__(kind, error, traceback)
+            stay.end(kind, error, traceback)
         finally:
             self._is_entered = False

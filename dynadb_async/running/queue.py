@@ -39,16 +39,35 @@ class Place:
         Raises:
             UsageError: The turn is inside a turn of the same user, which would wait for itself.
         """
+        if not self.take():
+            await self.wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let the next one in."""
+        self.leave()
+
+    def take(self) -> bool:
+        """
+        Whether it is our turn at once; else `wait` for it.
+
+        Raises:
+            UsageError: The turn is inside a turn of the same user, which would wait for itself.
+        """
         outer = _places_around()
         if outer and any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
             msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
             raise UsageError(msg)
-        self.is_first = self.queue.is_free(self.user_id) or await self.queue.wait(
-            self.user_id, self.patience, self.is_stuck
-        )
-        _held.set((*outer, self))
+        self.is_first = self.queue.is_free(self.user_id)
+        if self.is_first:
+            _held.set((*outer, self))
+        return self.is_first
 
-    async def __aexit__(self, *_: object) -> None:
+    async def wait(self) -> None:
+        """Wait for our turn, as long as our patience lasts."""
+        self.is_first = await self.queue.wait(self.user_id, self.patience, self.is_stuck)
+        _held.set((*_places_around(), self))
+
+    def leave(self) -> None:
         """Let the next one in."""
         # In `_held` it stays until the next turn looks there: a fixture, for one, may end it in another task.
         self.is_left = True

@@ -43,21 +43,40 @@ class Stay:
 
     async def __aenter__(self) -> Self:
         """Wait for our turn."""
-        self._observer = self._work.__enter__()
-        self.line: Line = self.live.lines.join(self._user_id)
-        self._served_before = self.line.served
-        try:
-            await self._place.__aenter__()
-        except BaseException:
-            self._leave(*sys.exc_info())
-            raise
+        if not self.begin():
+            await self.wait()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Let the next one in."""
-        await self._place.__aexit__(kind, error, traceback)
+        self.end(kind, error, traceback)
+
+    def begin(self) -> bool:
+        """Whether it is our turn at once; else `wait` for it."""
+        self._observer = self._work.__enter__()
+        self.line: Line = self.live.lines.join(self._user_id)
+        self._served_before = self.line.served
+        try:
+            return self._place.take()
+        except BaseException:
+            self._leave(*sys.exc_info())
+            raise
+
+    async def wait(self) -> None:
+        """Wait for our turn."""
+        try:
+            await self._place.wait()
+        except BaseException:
+            self._leave(*sys.exc_info())
+            raise
+
+    def end(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let the next one in."""
+        self._place.leave()
         self.line.served += self._place.is_first
         self._leave(kind, error, traceback)
 
