@@ -44,8 +44,7 @@ class DynamoDbSessionStore:
         """Add *entries*; a batch that came before, by its entries' uuids, is not stored again."""
 
         def folded(data: Any) -> Any:
-            before = None if data is None else _summary(key["session_id"], data)
-            return fold_session_summary(before, key, list(entries))["data"]
+            return fold_session_summary(data and _summary(key["session_id"], data), key, list(entries))["data"]
 
         if entries:
             # A subagent's transcript says nothing of its session.
@@ -95,8 +94,7 @@ class DynamoDbSessionStore:
         parts = [key["session_id"]] if self.user_id is None else [key["project_key"], key["session_id"]]
         if any(BETWEEN in part for part in parts):
             raise ValueError("a project key or session id with U+001F in it can't be kept apart from others")
-        if subpath := key.get("subpath"):
-            parts.append(subpath)
+        parts += [key["subpath"]] if key.get("subpath") else []
         return self.db.conversation(self.user_id or key["project_key"], BETWEEN.join(parts))
 
     async def _sessions(self, project_key: str) -> AsyncIterator[tuple[str, str, ConversationInfo]]:

@@ -36,9 +36,6 @@ class DynamoDbSession:
         session_settings: The SDK's; its `limit` holds where `get_items` gets none.
     """
 
-    session_id: str
-    session_settings: Any = None
-
     def __init__(self, db: AsyncDynamoDb[Any], user_id: str, session_id: str, *, session_settings: Any = None) -> None:
         """
         A session on the app's adapter.
@@ -54,7 +51,7 @@ class DynamoDbSession:
             SerializationError: The session's id is none.
         """
         self.session_id = session_id
-        self.session_settings = SessionSettings().resolve(session_settings)
+        self.session_settings: Any = SessionSettings().resolve(session_settings)
         self._talk = db.conversation(user_id, session_id)
 
     async def get_items(self, limit: int | None = None) -> list[Any]:
@@ -92,15 +89,13 @@ class DynamoDbSession:
 
     async def _atomic_replace_items(self, items: list[Any]) -> bool:
         """What the SDK asks stores for that can replace a history in one step."""
-        if not self._stores_as_is():
-            return False
-        await _to_its_end(self._talk.append(items, replacing=EVERYTHING))
-        return True
+        if is_ours := self._stores_as_is():
+            await _to_its_end(self._talk.append(items, replacing=EVERYTHING))
+        return is_ours
 
     def _stores_as_is(self) -> bool:
         """Whether no subclass changes the items on their way, which these steps would go around."""
-        ours = type(self)
-        return ours.get_items is DynamoDbSession.get_items and ours.add_items is DynamoDbSession.add_items
+        return all(getattr(type(self), name) is getattr(DynamoDbSession, name) for name in ("get_items", "add_items"))
 
 
 @frozen(kw_only=True)

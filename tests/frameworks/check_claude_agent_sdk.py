@@ -1,7 +1,7 @@
 """The store for the Claude Agent SDK, held to the SDK's own conformance run."""
 
 import asyncio
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 from uuid import uuid4
 
@@ -9,10 +9,9 @@ import pytest
 from claude_agent_sdk import fold_session_summary
 from claude_agent_sdk.testing import run_session_store_conformance
 
-from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig
+from dynadb_async import AsyncDynamoDb
 from dynadb_async.claude_agent_sdk import DynamoDbSessionStore
-from dynadb_async.testing import local_server
-from tests.frameworks.conftest import Raced
+from tests.frameworks.conftest import MakeDb, Raced
 from tests.frameworks.page import names
 from tests.frameworks.writers import MESSAGES, PROCESSES, WRITERS
 
@@ -20,7 +19,7 @@ KEY = {"project_key": "project", "session_id": "session"}
 
 
 @pytest.mark.parametrize("user_id", [None, "user"])
-async def test_conformance(make_db: Any, user_id: str | None) -> None:
+async def test_conformance(make_db: MakeDb, user_id: str | None) -> None:
     """The SDK's 14 contracts hold, with and without a user of the store's own, and nothing optional is left out."""
     numbers = count()
     stores = [DynamoDbSessionStore(make_db(f"{uuid4().hex}{next(numbers)}"), user_id=user_id) for _ in range(20)]
@@ -57,18 +56,16 @@ async def test_a_uuid_in_another_batch_is_read_once(db: AsyncDynamoDb[Any]) -> N
     assert [entry.get("uuid") for entry in loaded or []] == ["a", "b", None, None]
 
 
-async def test_the_summary_is_of_all_entries() -> None:
-    """However many append at once, the summary is what the entries fold to in their order."""
+async def test_the_summary_is_of_all_entries(make_db: MakeDb) -> None:
+    """However many append at once, from two processes, it is what the entries fold to in their order."""
     folded = ("customTitle", "aiTitle", "lastPrompt", "summary", "gitBranch")
     entries = [{"type": "x", "uuid": name, name: name} for name in folded]
-    with local_server() as server:
-        config = DynamoDbConfig("users", client=ClientConfig(**server.client), conversations=Conversations("talks"))
-        async with AsyncDynamoDb(config) as db:
-            store = DynamoDbSessionStore(db)
-            await asyncio.gather(*(store.append(KEY, [entry]) for entry in entries))
-            loaded = await store.load(KEY)
-            (summary,) = await store.list_session_summaries("project")
+    place = uuid4().hex
+    stores = [DynamoDbSessionStore(make_db(place)) for _ in range(2)]
+    await asyncio.gather(*(store.append(KEY, [entry]) for entry, store in zip(entries, cycle(stores), strict=False)))
 
+    loaded = await stores[0].load(KEY)
+    (summary,) = await stores[1].list_session_summaries("project")
     assert loaded is not None
     assert len(folded) == len(loaded)
     assert fold_session_summary(None, KEY, loaded)["data"] == summary["data"]
