@@ -146,8 +146,13 @@ async def test_a_store_in_production_is_warned_of(
     assert name in record.getMessage()
 
 
-async def test_a_developers_machine_is_not_warned(caplog: pytest.LogCaptureFixture) -> None:
-    """Where nothing says that it is production, nothing is said."""
+@pytest.mark.parametrize("environ", [{}, {"AWS_LAMBDA_FUNCTION_NAME": "", "AWS_EXECUTION_ENV": ""}], ids=["", "empty"])
+async def test_a_developers_machine_is_not_warned(
+    environ: dict[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing says that it is production, nothing is said; an empty variable is unset."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     async with adapter("memory:") as db:
         await visit(db)
     assert caplog.records == []

@@ -34,7 +34,7 @@ class Embedded:
         self._thread = ThreadPoolExecutor(1, "dynadb_async.file") if store.waits else None
         self._is_ended = False
         for name in SIGNS_OF_PRODUCTION:
-            if name in os.environ:
+            if os.environ.get(name):
                 logger.warning(
                     "%s is set, and client.endpoint_url is a store in the process: this seems to be production, where "
                     "what it holds is lost with the machine, and seen by no other; leave endpoint_url out there",
