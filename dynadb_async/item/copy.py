@@ -9,7 +9,7 @@ from dynadb_async.errors import MalformedItemError
 from dynadb_async.item.layout import Item, Layout, new_write_id
 from dynadb_async.item.recent import WRITE, recent_turns
 from dynadb_async.values.attribute_json import decoded, encoded
-from dynadb_async.values.size import attribute_size, text_size
+from dynadb_async.values.size import sizes_in
 
 ITEM, CONVERSATIONS = "Item", "Conversations"
 
@@ -81,13 +81,9 @@ class UserCopy:
 
     def sizes(self) -> dict[str, int]:
         """The bytes that DynamoDB counts, by attribute, and of all conversations together."""
-        sizes = _sizes(self.item or {})
-        talks = sum(sum(_sizes(item).values()) for item in self.conversations)
+        sizes = sizes_in(self.item or {})
+        talks = sum(sum(sizes_in(item).values()) for item in self.conversations)
         return sizes | ({"conversations": talks} if self.conversations else {})
-
-
-def _sizes(item: Mapping[str, Any]) -> dict[str, int]:
-    return {name: text_size(name) + attribute_size(value) for name, value in item.items()}
 
 
 def _is_item(item: Any) -> bool:

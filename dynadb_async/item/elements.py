@@ -14,7 +14,7 @@ from dynadb_async.item.loading import Loaded
 from dynadb_async.turn import Turn
 from dynadb_async.values.laying import LEAVES, laid_over
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer
-from dynadb_async.values.size import MEMBER, attribute_size, size_bound
+from dynadb_async.values.size import MEMBER, attribute_size, fits
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
@@ -124,20 +124,16 @@ def trimmed_history(layout: Layout, history: StoredHistory, element: Element) ->
     """The history as an attribute value, without the oldest turns that are beyond `size` and `max_bytes`."""
     items = element["items"][: history.size]
     value, limit = layout.attribute(HISTORY, {**element, "items": items}), history.max_bytes
-    if limit is None or not items or _fits(value, limit):
+    if limit is None or not items or fits(value, limit):
         return value
     is_plain = type(layout.serializer) is DynamoDbSerializer
-    count = _count_that_fits(value, limit) if is_plain else _count_found(layout, element, items, limit)
+    count = _count_thatfits(value, limit) if is_plain else _count_found(layout, element, items, limit)
     if not count:
         logger.warning("a turn's history entry is over max_bytes by itself and is not kept")
     return layout.attribute(HISTORY, {**element, "items": items[:count]})
 
 
-def _fits(value: AttributeValue, limit: int) -> bool:
-    return size_bound(value) <= limit or attribute_size(value) <= limit
-
-
-def _count_that_fits(value: AttributeValue, limit: int) -> int:
+def _count_thatfits(value: AttributeValue, limit: int) -> int:
     """How many entries may stay, from the newest: each is measured once, however many there are."""
     entries = value["M"]["items"]["L"]
     sizes = [attribute_size(entry) + MEMBER for entry in entries]
@@ -150,7 +146,7 @@ def _count_found(layout: Layout, element: Element, items: list[Any], limit: int)
     least, most = 0, len(items) - 1
     while least < most:
         count = (least + most + 1) // 2
-        if _fits(layout.attribute(HISTORY, {**element, "items": items[:count]}), limit):
+        if fits(layout.attribute(HISTORY, {**element, "items": items[:count]}), limit):
             least = count
         else:
             most = count - 1

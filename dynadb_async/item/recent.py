@@ -13,7 +13,7 @@ from dynadb_async.errors import MalformedItemError, SerializationError
 from dynadb_async.item.layout import Item, Layout
 from dynadb_async.item.reply import check_data
 from dynadb_async.values.serializer import AttributeValue
-from dynadb_async.values.size import attribute_size, size_bound
+from dynadb_async.values.size import fits
 
 WRITE, TURN, RESPONSE, LOST = "write", "turn", "response", "lost"
 OPEN, DIGEST = "open", "digest"
@@ -93,8 +93,7 @@ def _kept_reply(layout: Layout, response: Any) -> AttributeValue | None:
         value = layout.native.serialize(response)
     except SerializationError as error:
         raise error.within(RESPONSE) from None
-    is_small = size_bound(value) <= LARGEST_RESPONSE or attribute_size(value) <= LARGEST_RESPONSE
-    return value if is_small else None
+    return value if fits(value, LARGEST_RESPONSE) else None
 
 
 def checked_turn_id(turn_id: str | None) -> str | None:

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from dynadb_async.item.layout import Item, Layout
 from dynadb_async.values.serializer import AttributeValue
-from dynadb_async.values.size import attribute_size, text_size
+from dynadb_async.values.size import sizes_in
 
 
 @frozen(kw_only=True)
@@ -34,8 +34,7 @@ class StoredItem:
 
 def stored_item(layout: Layout, item: Item) -> StoredItem:
     """*item*, measured."""
-    sizes = {name: text_size(name) + attribute_size(value) for name, value in item.items()}
-    return StoredItem(attributes=item, sizes=sizes, expires_at=_expiry(layout, item))
+    return StoredItem(attributes=item, sizes=sizes_in(item), expires_at=_expiry(layout, item))
 
 
 def _expiry(layout: Layout, item: Item) -> datetime | None:

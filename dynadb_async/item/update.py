@@ -15,7 +15,7 @@ from dynadb_async.item.loading import Loaded
 from dynadb_async.item.recent import WRITE, Entry, recent_with, write_of
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.values.attribute_json import encoded
-from dynadb_async.values.size import attribute_size, size_bound, text_size
+from dynadb_async.values.size import size_bound, sizes_in
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: an item's size, names included.
 LARGEST_ITEM = 400 * 1024
@@ -132,7 +132,7 @@ def check_size(item: Mapping[str, Any]) -> None:
     Raises:
         ItemTooLargeError: Over 400 KB, with the size of each element.
     """
-    sizes = {name: text_size(name) + attribute_size(value) for name, value in item.items()}
+    sizes = sizes_in(item)
     total = sum(sizes.values())
     if total > LARGEST_ITEM:
         shares = ", ".join(f"{name} {size}" for name, size in sorted(sizes.items(), key=lambda s: -s[1]))

@@ -119,7 +119,7 @@ def key_of(item: Item, keys: tuple[str, ...]) -> Key:
 @define(eq=False, kw_only=True, repr=False)
 class Scan(Generic[R]):
     """
-    Users of a table, to be iterated over with `async for`; made by `AsyncDynamoDb.users` and `items`.
+    Users of a table, to be iterated over with `async for`; made by `AsyncDynamoDb.users`, `items` and `copies`.
 
     Leaving the loop early leaves nothing open. After an error, or a break, another scan goes on by `token`.
 

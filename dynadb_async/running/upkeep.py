@@ -20,10 +20,10 @@ class Upkeep(Life):
 
         Where conversations are configured, `conversations` has them by their ids: `messages`, `state` and the times.
         """
+        from dynadb_async.running.users import everything_of  # noqa: PLC0415 - for who looks after users
+
         live = self._running()
-        exported = self._layout.exported(await live.read(user_id) or {})
-        talks = {} if live.beside is None else await live.beside.exported(user_id)
-        return exported | ({"conversations": talks} if talks else {})
+        return await everything_of(user_id, await live.read(user_id), self._layout, live.beside)
 
     async def stored(self, user_id: str) -> StoredItem | None:
         """

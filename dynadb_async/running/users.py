@@ -80,9 +80,7 @@ class Reading:
         if await self._was_before(number, seen):
             return None
         user_id = seen.user_id or ""
-        exported = {self.layout.key_name: user_id} | self.layout.exported(seen.item or {})
-        talks = {} if self.beside is None else await self.beside.exported(user_id)
-        return exported | ({"conversations": talks} if talks else {})
+        return {self.layout.key_name: user_id} | await everything_of(user_id, seen.item, self.layout, self.beside)
 
     async def _was_before(self, number: int, seen: Seen) -> bool:
         """Whether somebody who has conversations has an item as well, and so was there already."""
@@ -90,6 +88,13 @@ class Reading:
             return False
         item = await self.store.read(seen.user_id, until=self.until())
         return item is not None and is_present(self.layout, item, self.clock())
+
+
+async def everything_of(user_id: str, item: Item | None, layout: Layout, beside: Beside | None) -> dict[str, Any]:
+    """All that is stored of a user who has *item*, as Python values; empty if there is nothing."""
+    exported = layout.exported(item or {})
+    talks = {} if beside is None else await beside.exported(user_id)
+    return exported | ({"conversations": talks} if talks else {})
 
 
 def is_present(layout: Layout, item: Item, now: datetime) -> bool:
@@ -134,7 +139,6 @@ def scan_of(
 def _sources(live: Live) -> list[Source]:
     layout = live.store.layout
     config = layout.config.table
-
     users = Source(
         table=config.name,
         keys=(layout.key_name,),

@@ -1,7 +1,7 @@
 """How many bytes DynamoDB counts for an attribute value, by its rules for the 400 KB that an item may have."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -22,6 +22,11 @@ def attribute_size(value: dict[str, Any]) -> int:
     return _SIZES[tag](value[tag])
 
 
+def sizes_in(item: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    """The bytes of each attribute of *item*, its name included, by name; all of them together are the item's."""
+    return {name: text_size(name) + attribute_size(value) for name, value in item.items()}
+
+
 def size_bound(value: dict[str, Any]) -> float:
     """
     A number of bytes that an attribute value, or a whole item, surely does not exceed: the length of its JSON.
@@ -32,6 +37,11 @@ def size_bound(value: dict[str, Any]) -> float:
         return len(orjson.dumps(value, default=_as_text))
     except orjson.JSONEncodeError:
         return math.inf
+
+
+def fits(value: dict[str, Any], limit: int) -> bool:
+    """Whether an attribute value has at most so many bytes."""
+    return size_bound(value) <= limit or attribute_size(value) <= limit
 
 
 def _as_text(binary: bytes) -> str:

@@ -10,7 +10,7 @@ from dynadb_async.connection.embedded.tables import Item, Table, comparable
 from dynadb_async.connection.failures import AttemptFailedError
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.numeral import decimal_numeral
-from dynadb_async.values.size import attribute_size, text_size
+from dynadb_async.values.size import attribute_size, sizes_in
 
 INVALID, UNREADABLE, MISSING, IN_USE = (
     "ValidationException",
@@ -143,7 +143,7 @@ def check_key(table: Table, key: Item) -> None:
 
 def item_size(item: Item) -> int:
     """The bytes that DynamoDB counts for *item*, its attributes' names included."""
-    return sum(text_size(name) + attribute_size(value) for name, value in item.items())
+    return sum(sizes_in(item).values())
 
 
 def check_item_size(item: Item) -> None:
