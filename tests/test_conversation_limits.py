@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,10 @@ from dynadb_async import (
     DynamoDbConfig,
     ItemTooLargeError,
     OutcomeUnknownError,
+    RequestError,
     SerializationError,
+    TableConfig,
+    TableError,
     Turn,
     VersionConflictError,
 )
@@ -99,7 +103,7 @@ async def test_what_replaces_nothing_sweeps_nothing(
 ) -> None:
     """A number beyond the newest is one of nothing yet; no request is made that DynamoDB would refuse."""
     caplog.set_level("DEBUG", "dynadb_async")
-    client = ClientConfig(**dynamodb_local.client_settings, operation_timeout=20, read_timeout=10)
+    client = ClientConfig(**dynamodb_local.client_settings)
     config = DynamoDbConfig(table_name, client=client, conversations=Conversations(f"{table_name}-log"))
     async with AsyncDynamoDb(config) as db:
         talk = db.conversation("user-1", "talk")
@@ -226,3 +230,43 @@ async def test_how_to_repeat_what_has_no_answer(
     with sick(config, Fault.ANSWER_LOST, operations={operation}), pytest.raises(OutcomeUnknownError) as raised:
         await (talk.append(["two"]) if act == "append" else talk.delete())
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("engine_name", ["dynamodb_local", "memory", "moto"])
+@pytest.mark.parametrize("sort_key", [None, "sort"])
+@pytest.mark.parametrize("way", [False, True], ids=["sdk", "wire"])
+async def test_another_key_without_leave_to_look(
+    request: pytest.FixtureRequest, table_name: str, engine_name: str, sort_key: str | None, way: bool
+) -> None:
+    """With `create_table_on_init=False` nobody describes the second table; each call says what is wrong with it."""
+    engine: Engine = request.getfixturevalue(engine_name)
+    names = ["userId"] if sort_key is None else ["userId", sort_key]
+    async with engine.client() as plain:
+        await plain.create_table(
+            TableName=f"{table_name}-log",
+            KeySchema=[
+                {"AttributeName": name, "KeyType": role} for name, role in zip(names, ("HASH", "RANGE"), strict=False)
+            ],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    client = ClientConfig(**engine.client_settings, fast_path=way)
+    talks = Conversations(TableConfig(f"{table_name}-log", create_table_on_init=False))
+    async with AsyncDynamoDb(DynamoDbConfig(table_name, client=client, conversations=talks)) as db:
+        talk = db.conversation("user-1", "talk")
+        for act in (partial(talk.append, ["one"]), talk.messages, talk.info, talk.delete, partial(db.delete, "user-1")):
+            with pytest.raises(TableError) as raised:
+                await act()
+            assert str(raised.value) == (
+                f"table {table_name}-log has another key, but userId (S) with the sort key name (S) is needed; "
+                "choose another table.name, or the table's own key as table.primary_key_column"
+            )
+
+
+async def test_a_server_without_transactions(dynalite: Engine, table_name: str) -> None:
+    """It is named: whoever meets it need not look for a fault of their own."""
+    client = ClientConfig(**dynalite.client_settings)
+    config = DynamoDbConfig(table_name, client=client, conversations=Conversations(f"{table_name}-log"))
+    async with AsyncDynamoDb(config) as db:
+        with pytest.raises(RequestError, match="dynalite, for one, has no transactions, which conversations need"):
+            await db.conversation("user-1", "talk").append(["one"])

@@ -22,6 +22,9 @@ MISMATCHES = {
     "required keys was not given a value": KEY_MISMATCH,
     "conditions on the keys is invalid": KEY_MISMATCH,
     "type mismatch for key": KEY_MISMATCH,
+    "query condition missed key schema element": KEY_MISMATCH,
+    "query key condition not supported": KEY_MISMATCH,
+    "condition parameter type does not match schema type": KEY_MISMATCH,
 }
 """By words of a ValidationException's text, which itself may hold a person's."""
 MOTO_ON_A_SORT_KEY = "validation exception"
@@ -68,6 +71,9 @@ ADVICE = {
     "InvalidSignatureException": "the signature was refused; check the secret key and this machine's clock",
     "MissingAuthenticationToken": "the request was not signed; check the credentials",
     "UnrecognizedClientException": "the access key or session token is unknown; check the credentials and the region",
+    "UnknownOperationException": (
+        "the server knows no such operation; dynalite, for one, has no transactions, which conversations need, nor TTL"
+    ),
     LIMIT_REACHED: "a limit of the account was reached; use fewer tables, or ask AWS to raise it",
     "ValidationException": (
         "DynamoDB holds the request to be invalid; check that the table's key is table.primary_key_column, a text,"

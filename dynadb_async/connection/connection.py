@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -103,7 +103,9 @@ class Connection:
             await asyncio.sleep(pause)
 
     def _error(self, request: Request, failure: Failure, *, may_have_happened: bool) -> DynaDbError:
-        key = request.parameters.get("Key", ()) if failure.code == KEY_MISMATCH else ()
+        key: Collection[str] = ()
+        if failure.code == KEY_MISMATCH:
+            key = request.parameters.get("Key") or [*request.key, *(request.between or ())[:1]]
         names = {"operation": request.operation, "table": request.table, "place": self.ways.place}
         return error_of(failure, **names, may_have_happened=may_have_happened, key=key)
 

@@ -67,10 +67,14 @@ def _missing(failure: Failure, table: str, _: Collection[str]) -> DynaDbError:
 
 
 def _key_mismatch(_: Failure, table: str, key: Collection[str]) -> DynaDbError:
-    needed = ", ".join(f"{name} (S)" for name in key) or "the key of the settings"
+    partition, *sort = [f"{name} (S)" for name in key] or ["the key of the settings"]
+    advice = "choose another table.name, or the table's own key as table.primary_key_column"
+    if sort:
+        return TableError(
+            f"table {table} has another key, but {partition} with the sort key {sort[0]} is needed; {advice}"
+        )
     return TableError(
-        f"table {table} has another key, or a sort key besides, but {needed} alone is needed; "
-        "choose another table.name, or the table's own key as table.primary_key_column"
+        f"table {table} has another key, or a sort key besides, but {partition} alone is needed; {advice}"
     )
 
 
