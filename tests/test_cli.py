@@ -273,6 +273,66 @@ def test_bad_input_is_one_line(file: Engine, arguments: list[str], status: int, 
         assert said.told.startswith("error: ")
 
 
+ODD: dict[str, dict[str, Any]] = {
+    "history of texts": {"history": {"M": {"items": {"L": [{"S": "x"}, {"NULL": True}, {"L": []}]}}}},
+    "history that is none": {"history": {"M": {"items": {"S": "x"}}}},
+    "history of another serializer": {"history": {"S": "{}"}},
+    "session without a zone": {"session": {"M": {"updatedAt": {"S": "2026-01-01T00:00:00"}}}},
+    "session of the last year": {"session": {"M": {"updatedAt": {"S": "9999-12-31T23:59:59.000Z"}}}},
+    "session in numbers": {"session": {"M": {"updatedAt": {"N": "1"}}}},
+    "session of another serializer": {"session": {"B": b"\xff"}},
+    "user of another serializer": {"user": {"S": "{}"}},
+    "data in a list": {"user": {"M": {"data": {"L": [{"S": "x"}]}}}},
+    "times that are none": {"createdAt": {"M": {}}, "updatedAt": {"L": [{"BS": [b"x"]}]}},
+    "recent turns that are none": {"recentTurns": {"S": "x"}},
+    "recent turns of texts": {"recentTurns": {"L": [{"S": "x"}]}},
+    "numbers of 38 digits": {"user": {"M": {"data": {"M": {"n": {"N": "1" * 38}, "s": {"NS": ["1", "2.5"]}}}}}},
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_odd_items_are_shown_or_told(memory: Engine, what: str) -> None:
+    """Whatever another program stored is shown as it is, or is one clear line; it can be moved or deleted anyhow."""
+    with new_table(memory) as table:
+        table.put("ada", **{"user": {"M": {"data": {"M": {}}}}, "createdAt": {"S": "2026"}, **ODD[what]})
+        for arguments in (["user", "show"], ["user", "show", "--json"], ["user", "export"]):
+            said = said_to(table, *arguments, "ada")
+            assert said.status == 0 or (1, 1) == (said.status, said.told.count("\n")), said.told
+        assert 0 == said_to(table, "user", "list").status
+        assert 0 == said_to(table, "user", "delete", "ada", "--yes").status
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("user list >&-", 0),
+        ("user list 2>&-", 0),
+        ("import - <&-", 0),
+        ("user delete user-1 <&-", 2),
+        ("user show user-1 >&- 2>&- <&-", 0),
+    ],
+)
+def test_streams_that_are_closed(file: Engine, command: str, status: int) -> None:
+    """A job without input or output, as some schedulers start it, does its work."""
+    with new_table(file) as table:
+        fill(table, 2)
+        environment = plain_environment(**environment_of(table))
+        line = f"{sys.executable} -m dynadb_async.cli {command}"
+        said = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, check=False)
+        assert status == said.returncode, said.stderr
+        assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["user", "show", "ä✓"], ["user", "list"]], ids=" ".join)
+def test_a_terminal_that_knows_few_letters(file: Engine, arguments: list[str]) -> None:
+    """What can't be shown is shown by its number."""
+    with new_table(file) as table:
+        table.put("ä✓", user={"M": {"data": {"M": {"name": {"S": "Zoë"}}}}})
+        said = ran(*arguments, **environment_of(table), PYTHONIOENCODING="ascii")
+        assert (0, "") == (said.returncode, said.stderr.replace("1 users\n", ""))
+        assert "\\u2713" in said.stdout
+
+
 def plain_environment(**more: str) -> dict[str, str]:
     """What a process needs, and nothing of AWS."""
     return {name: value for name, value in os.environ.items() if not name.startswith("DYNADB_C")} | more

@@ -26,6 +26,7 @@ from tests.engines import Engine
 from tests.inspected import SCRIPT, inspecting, made, store_scripts, talk
 from tests.proxy import Answer, FaultProxy, Request, no_fault
 from tests.tables import PATIENCE, Clock, new_table
+from tests.test_cli import ODD
 
 
 @pytest.fixture(params=["moto", "dynamodb-local", "memory", "file"])
@@ -134,6 +135,18 @@ async def test_what_cannot_be_read_is_shown_as_it_is(memory: Engine) -> None:
             assert "user is no map" in read
             assert "/w==" in await page.read(page.user("broken"))
             assert "past its TTL" in await page.read(page.user("gone"))
+
+
+async def test_odd_items_have_a_page(memory: Engine) -> None:
+    """Whatever another program stored, the list and the user's page are there, and the raw item has it."""
+    with new_table(memory) as table:
+        for user_id, odd in ODD.items():
+            table.put(user_id, **{"user": {"M": {"data": {"M": {}}}}, "createdAt": {"S": "2026"}, **odd})
+        async with table.adapter() as db, inspecting(db) as page:
+            assert "history of texts" in await page.read("/")
+            for user_id, odd in ODD.items():
+                shown = unescape(await page.read(page.user(user_id)))
+                assert all(f'"{name}": {{' in shown for name in odd)
 
 
 async def test_conversations_that_cannot_be_had_are_told(memory: Engine) -> None:

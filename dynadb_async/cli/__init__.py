@@ -2,12 +2,14 @@
 
 import os
 import sys
+from io import TextIOWrapper
 
 SETTINGS = ("--config", "--table", "--endpoint-url", "--region")
 
 
 def main() -> None:
     """Run the command with the arguments of this process."""
+    _have_streams()
     try:
         try:
             status: str | int | None = _run(sys.argv[1:])
@@ -21,6 +23,15 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1 if isinstance(error, BrokenPipeError) else _ended(f"error: output: {error.strerror or error}", 1)
     sys.exit(status)
+
+
+def _have_streams() -> None:
+    """Where a scheduler gives none, nobody reads them; letters that standard output can't show are numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 - as long as the process
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: list[str]) -> int:

@@ -74,9 +74,9 @@ def _state_of_session(stored: dict[str, Any], expires_after: timedelta) -> str:
         return "none"
     try:
         last = datetime.fromisoformat(session["updatedAt"])
-    except (KeyError, TypeError, ValueError):
+        ends = (last if last.tzinfo else last.replace(tzinfo=UTC)) + expires_after
+    except (KeyError, TypeError, ValueError, OverflowError):
         return "expired"
-    ends = last + expires_after
     state = "alive until" if ends > datetime.now(UTC) else "expired since"
     return f"{state} {ends:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -103,10 +103,13 @@ TIMES = {"createdAt": "created", "updatedAt": "updated", "expiresAt": "expires"}
 def _history(stored: dict[str, Any]) -> list[str]:
     history = stored.get("history")
     items = history.get("items") if isinstance(history, dict) else None
-    if not items:
-        return []
+    if not items or not isinstance(items, list):
+        return [f"history   {brief(history)}"] if history else []
     lines = ["history"]
     for entry in reversed(items):
+        if not isinstance(entry, dict):
+            lines.append(f"  {brief(entry)}")
+            continue
         said = entry.get("input") or entry.get("asr") or entry.get("nlu") or entry.get("request")
         answered = entry.get("output") or entry.get("response")
         lines += [f"  ← {brief(_words(said))}"] if said else []
