@@ -149,7 +149,11 @@ async def test_closing_is_bounded(moto: Engine, table_name: str) -> None:
     """A turn that does not end is not waited for for ever; its save then fails, and opens nothing."""
     session = RecordingSession()
     db = adapter_on(moto, table_name, session=session, queue_timeout=0.1, operation_timeout=0.5)
-    await db.open()
+
+    async def at_once(_: object) -> None:
+        """However long it would have waited: it did not."""
+
+    await db.handle("user-1", at_once, io_timeout=60)
     end = asyncio.Event()
 
     async def endless() -> None:

@@ -40,11 +40,11 @@ class Work:
 
     Attributes:
         table: What they work on.
-        patience: Seconds that one of them may wait before it begins.
+        waits_until: When those under way that wait for their turn will have it, on the event loop's clock.
     """
 
     table: Table
-    patience: float = field(default=0.0, init=False)
+    waits_until: float = field(default=0.0, init=False)
     _pieces: int = field(default=0, init=False)
     _idle: asyncio.Event = field(factory=asyncio.Event, init=False)
 
@@ -58,6 +58,7 @@ class Work:
             self.table.vanished()
         self._pieces -= 1
         if not self._pieces:
+            self.waits_until = 0.0
             self._idle.set()
 
     async def ended(self, seconds: float) -> None:
@@ -167,7 +168,8 @@ class Live:
     async def close(self) -> None:
         """Let what is under way end, but not for ever; then close the client."""
         client = self.connection.config
-        await self.work.ended(max(client.queue_timeout, self.work.patience) + 2 * client.operation_timeout)
+        waits = max(client.queue_timeout, self.work.waits_until - self.loop.time())
+        await self.work.ended(waits + 2 * client.operation_timeout)
         for table in self.tables():
             await table.close()
         await self.connection.ways.close()

@@ -38,7 +38,7 @@ class Stay:
         if is_patient:
             self._place.patience = self.left.operation_timeout if io_timeout is None else io_timeout
             self._place.is_stuck = self._is_stuck
-            live.work.patience = max(live.work.patience, self._place.patience)
+            live.work.waits_until = max(live.work.waits_until, live.loop.time() + self._place.patience)
         self._work: AbstractContextManager[Observer | None] = live.under_way("turn")
 
     async def __aenter__(self) -> Self:
