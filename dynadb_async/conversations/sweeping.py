@@ -38,9 +38,12 @@ class Sweeper:
         ranges = self._unswept.pop(names, [])
         if writing.replacing is not None and not appended.is_duplicate:
             ranges.append((writing.replacing, appended.number))
+        left = []
         for low, end in [(low, end) for low, end in ranges if low < end]:
             try:
                 await self.calls.delete_between(names, names.entry(low), names.entry(end - 1))
             except RequestError as error:
                 logger.debug("what an append replaced was not deleted yet: %s", error.code)
-                self.found(names, [(low, end)])
+                left.append((low, end))
+        if left:
+            self.found(names, left)
