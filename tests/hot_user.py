@@ -176,13 +176,13 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def processes_at_once(db: Db, engine: Engine) -> Race:
+async def processes_at_once(db: Db, reached: dict[str, Any]) -> Race:
     """Handlers that count in several processes, each with its own line."""
     await db.delete(USER)
     pipe = asyncio.subprocess.PIPE
     processes = []
     for number in range(PROCESSES):
-        command = (sys.executable, "-c", PROCESS, db.config.table.name, str(number), json.dumps(engine.reached))
+        command = (sys.executable, "-c", PROCESS, db.config.table.name, str(number), json.dumps(reached))
         processes.append(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe))
     for process in processes:
         assert process.stdout
@@ -209,5 +209,5 @@ async def races(engine: Engine, table: str) -> list[Race]:
         return [
             await handlers_at_once(db, counted),
             await turns_at_once(db, counted),
-            await processes_at_once(db, engine),
+            await processes_at_once(db, engine.reached),
         ]

@@ -341,7 +341,8 @@ def plain_environment(**more: str) -> dict[str, str]:
 def ran(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command as a process of its own, in a pipe."""
     command = [sys.executable, "-m", "dynadb_async.cli", *arguments]
-    return subprocess.run(command, env=plain_environment(**environment), capture_output=True, text=True, check=False)
+    patient = {"DYNADB_CLIENT__OPERATION_TIMEOUT": "30"} | environment
+    return subprocess.run(command, env=plain_environment(**patient), capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(

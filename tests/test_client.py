@@ -194,11 +194,11 @@ async def test_a_turn_waits_for_the_sdk_within_its_time(
     monkeypatch.setattr(room, "_loaded", slowly)
     if fast_path:
         monkeypatch.setattr(AioBaseClient, "_make_api_call", lambda *_: None)
-    db = db_on(server, operation_timeout=0.3, fast_path=fast_path)
+    db = db_on(server, operation_timeout=1, fast_path=fast_path)
     began = loop.time()
     with pytest.raises(RequestTimeoutError):
         await db.load("me")
-    assert 0.2 < loop.time() - began < 5
+    assert 0.9 < loop.time() - began < 15
     monkeypatch.undo()
     may_end.set()
     await db.client()

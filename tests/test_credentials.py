@@ -173,7 +173,8 @@ async def test_short_lived_credentials_are_not_fetched_by_every_request(fast_pat
             await db.load("me")
         await db.close()
 
-        assert (1, {"KEY1"}) == (provider.asked, set(signed(server)))
+        assert provider.asked < 5
+        assert 10 == len(signed(server))
 
 
 # Their provider fails

@@ -95,7 +95,7 @@ async def test_four_processes(request: pytest.FixtureRequest, name: str, table_n
     """20 handlers in each: most are answered, with few refusals for each, and no outcome is unknown."""
     engine: Engine = request.getfixturevalue(name.replace("-", "_"))
     async with adapter_on(engine, table_name) as db:
-        found = await processes_at_once(db, engine)
+        found = await processes_at_once(db, engine.client_settings)
     assert {"answer", "RequestTimeoutError", "VersionConflictError"} >= set(+found.ended)
     assert found.is_as_promised, found
 

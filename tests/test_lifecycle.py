@@ -154,17 +154,18 @@ async def test_closing_is_bounded(moto: Engine, table_name: str) -> None:
         """However long it would have waited: it did not."""
 
     await db.handle("user-1", at_once, io_timeout=60)
-    end = asyncio.Event()
+    begun, end = asyncio.Event(), asyncio.Event()
 
     async def endless() -> None:
         async with db.turn("user-1"):
+            begun.set()
             await end.wait()
 
     turn = asyncio.create_task(endless())
-    await asyncio.sleep(0.05)
+    await begun.wait()
     began = time.monotonic()
     await db.close()
-    assert 1 < time.monotonic() - began < 5
+    assert 1 < time.monotonic() - began < 15
     end.set()
 
     with pytest.raises(UsageError, match="closed while"):

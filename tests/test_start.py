@@ -61,11 +61,13 @@ def test_a_frameworks_file_imports_its_own_framework_only(module: str, own: set[
 TURN = """
 import asyncio, sys
 from datetime import timedelta
-from dynadb_async import AsyncDynamoDb, DynamoDbConfig, TableConfig, TimeToLive
+from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, TableConfig, TimeToLive
 {before}
 
+PATIENT = ClientConfig(connect_timeout=10, read_timeout=10, operation_timeout=30)
+
 async def main():
-    async with AsyncDynamoDb(DynamoDbConfig(TableConfig(sys.argv[1], {settings}))) as db:
+    async with AsyncDynamoDb(DynamoDbConfig(TableConfig(sys.argv[1], {settings}), client=PATIENT)) as db:
         async with db.turn("user-1") as turn:
             turn.user.data["visits"] = turn.user.data.get("visits", 0) + 1
         {then}

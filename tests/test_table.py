@@ -20,6 +20,7 @@ from dynadb_async import (
     UsageError,
 )
 from tests.engines import Engine
+from tests.proxy import Fault, FaultProxy, always
 from tests.sessions import RecordingSession, adapter_on, visit
 
 KEY = {
@@ -432,16 +433,19 @@ USES: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("use", USES)
-async def test_closing_gives_a_creation_up(slow_dynalite: Engine, table_name: str, use: str) -> None:
+async def test_closing_gives_a_creation_up(moto: Engine, table_name: str, use: str) -> None:
     """Who waits longer than `close` does gets an error that says why, not a cancellation that nobody asked for."""
     session = RecordingSession()
-    db = adapter_on(slow_dynalite, table_name, session=session, queue_timeout=0.1, operation_timeout=0.5)
-    await db._running().connection.ways.open()  # on a busy machine that alone takes as long
-    waiting = asyncio.create_task(USES[use](db))
-    await until_sent(session, "CreateTable")
+    async with FaultProxy(moto) as proxy:
+        proxy.plan = always(Fault.NOT_ACTIVE, ["DescribeTable"])
+        limits = {"endpoint_url": proxy.client_settings["endpoint_url"], "queue_timeout": 0.1, "operation_timeout": 1}
+        db = adapter_on(moto, table_name, session=session, **limits)
+        await db._running().connection.ways.open()  # on a busy machine that alone takes as long
+        waiting = asyncio.create_task(USES[use](db))
+        await until_sent(session, "CreateTable")
 
-    await db.close()
+        await db.close()
 
-    with pytest.raises(UsageError, match="closed while"):
-        await waiting
+        with pytest.raises(UsageError, match="closed while"):
+            await waiting
     assert session.clients == session.closed == 1
