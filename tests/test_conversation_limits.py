@@ -52,10 +52,10 @@ async def all_of(db: Db, conversation: str = "talk") -> list[Any]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"replacing": True}, "expected a whole number, as a page or an append has it, got True - at replacing"),
-        ({"replacing": "5"}, "got '5' - at replacing"),
-        ({"replacing": 1.5}, "got 1.5 - at replacing"),
-        ({"replacing": -1}, "got -1 - at replacing"),
+        ({"replacing": True}, "expected a whole number, as a page or an append has it, got bool - at replacing"),
+        ({"replacing": "5"}, "got str - at replacing"),
+        ({"replacing": 1.5}, "got float - at replacing"),
+        ({"replacing": -1}, "got a negative one - at replacing"),
         (
             {"append_id": ""},
             "expected a text of 1 to 256 bytes, such as the platform's id of the message - at append_i",

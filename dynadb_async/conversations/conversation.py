@@ -146,7 +146,8 @@ def checked_number(number: Any, name: str) -> int | None:
     """
     if number is None or (isinstance(number, int) and not isinstance(number, bool) and number >= 0):
         return number
-    raise SerializationError(f"expected a whole number, as a page or an append has it, got {number!r}", (name,))
+    got = "a negative one" if type(number) is int else type(number).__name__
+    raise SerializationError(f"expected a whole number, as a page or an append has it, got {got}", (name,))
 
 
 def _checked_append_id(append_id: str | None) -> str | None:
