@@ -1,7 +1,7 @@
 """What is stored of the app's own classes, laid over what is there."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -13,6 +13,7 @@ from uuid import UUID
 from dynadb_async.values.instances import is_array, public_fields
 from dynadb_async.values.serializer import LEVELS
 
+PLAIN = frozenset({str, int, float, bool, NoneType})
 LEAVES = (str, bytes, bytearray, memoryview, int, float, Decimal, NoneType, datetime, date, time, UUID, Enum)
 
 
@@ -44,26 +45,33 @@ class _Laying:
             return value
         passed = (*passed, value)
         if isinstance(value, list | tuple | deque):
-            return [self.over(None, member, passed, ()) for member in value]
+            return self._listed(value, passed)
         if isinstance(value, set | frozenset):
             return value or []
         below: Mapping[str, Any] = stored if isinstance(stored, dict) else {}
         if isinstance(value, Mapping):
-            members = {name if type(name) is str else key_as_text(name): member for name, member in value.items()}
-            return self._members(below, members, passed, place)
+            return self._members(below, value, passed, place)
         fields = public_fields(value)
         if fields is None:
             return value
         if is_array(value):
-            return [self.over(None, member, passed, ()) for member in fields.values()]
+            return self._listed(fields.values(), passed)
         if place and self.read and below.keys() - fields.keys() and self._is_another(place, value):
             below = {}
         return {**below, **self._members(below, fields, passed, place)}
 
     def _members(
-        self, below: Mapping[str, Any], members: dict[Any, Any], passed: tuple[Any, ...], place: tuple[Any, ...]
+        self, below: Mapping[str, Any], members: Mapping[Any, Any], passed: tuple[Any, ...], place: tuple[Any, ...]
     ) -> dict[Any, Any]:
-        return {name: self.over(below.get(name), member, passed, (name, place)) for name, member in members.items()}
+        return {
+            (name := key if type(key) is str else key_as_text(key)): member
+            if type(member) in PLAIN
+            else self.over(below.get(name), member, passed, (name, place))
+            for key, member in members.items()
+        }
+
+    def _listed(self, members: Iterable[Any], passed: tuple[Any, ...]) -> list[Any]:
+        return [member if type(member) in PLAIN else self.over(None, member, passed, ()) for member in members]
 
     def _is_another(self, place: tuple[Any, ...], value: Any) -> bool:
         was = self._read_at(place)
