@@ -31,6 +31,7 @@ from dynadb_async.connection.failures import (
 from dynadb_async.connection.places import Places
 from dynadb_async.connection.wire.endpoint import Endpoint
 from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
+from dynadb_async.connection.wire.head import USUAL, Head
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
 from dynadb_async.connection.wire.signature import Scope, SignedRequest
 from tests.names import UVLOOP_ENDS
@@ -226,6 +227,26 @@ async def test_answers_may_come_in_any_pieces(data: st.DataObject) -> None:
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     async with raw_server(raw(*pieces)) as server, connected(server.url) as transport:
         assert [plain(body)] * 2 == [await outcome(transport) for _ in range(2)]
+
+
+USUAL_HEAD = (
+    b"HTTP/1.1 200 OK\r\nServer: Server\r\nDate: Fri, 01 May 2026 10:20:30 GMT\r\n"
+    b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: 3\r\nConnection: keep-alive\r\n"
+    b"x-amzn-RequestId: 4KBNVRGD25RG1KEO9UT4V3FQDJVV4KQNSO5AEMVJF66Q9ASUAAJG\r\nx-amz-crc32: 2745614147\r\n\r\n"
+)
+
+
+def test_a_usual_head_is_read_as_any_other() -> None:
+    """What is read quicker, as DynamoDB nearly always sends it so, says what it says in any other form, and no more."""
+    assert USUAL.fullmatch(USUAL_HEAD)
+    heads = [Head(raw, len(raw)) for raw in (USUAL_HEAD, USUAL_HEAD.lower().replace(b"http", b"HTTP", 1))]
+    assert [(200, 3, True, "2745614147")] * 2 == [(h.status, h.length, h.keeps, h.checksum) for h in heads]
+    assert heads[0].request_id.lower() == heads[1].request_id
+    for line in (b"Content-Length: 3", b"Transfer-Encoding: chunked", b"x-amz-crc32: 1", b" folded: 1"):
+        for before in (b"Server: ", b"Content-Length: ", b"x-amz-crc32: "):
+            raw = USUAL_HEAD.replace(before, line + b"\r\n" + before, 1)
+            with pytest.raises(UnusualAnswerError):
+                Head(raw, len(raw))
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nask\r\n0\r\n\r\n"

@@ -70,11 +70,13 @@ def check_key(request: Request, answer: Mapping[str, Any]) -> None:
 def _check_between(key: Mapping[str, Any], between: tuple[str, str, str], items: list[Mapping[str, Any]]) -> None:
     name, first, last = between
     ((partition, value),) = key.items()
-    for item in items:
-        found = item.get(name, {}).get("S")
+    try:
         # DynamoDB orders texts by their bytes in UTF-8, which is the order of their characters.
-        if item.get(partition) != value or type(found) is not str or not first <= found <= last:
-            raise AttemptFailedError(CORRUPT)
+        if all(item[partition] == value and first <= item[name]["S"] <= last for item in items):
+            return
+    except (KeyError, TypeError):
+        pass
+    raise AttemptFailedError(CORRUPT)
 
 
 def units_of(answer: Mapping[str, Any]) -> float | None:
@@ -90,8 +92,13 @@ def _check_items(answer: Mapping[str, Any]) -> None:
     items = answer.get("Items")
     if not isinstance(items, list) or not isinstance(answer.get("LastEvaluatedKey", {}), dict):
         raise AttemptFailedError(CORRUPT)
-    for item in items:
-        check_item(item)
+    try:
+        values = [value for item in items for value in item.values()]
+    except AttributeError:
+        raise AttemptFailedError(CORRUPT) from None
+    # All at once, for there may be many.
+    if values and not (set(map(type, values)) == {dict} and set(map(len, values)) == {1}):
+        raise AttemptFailedError(CORRUPT)
 
 
 def _check_description(operation: str, answer: Mapping[str, Any]) -> None:

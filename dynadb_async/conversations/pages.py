@@ -108,7 +108,7 @@ class Pages:
             groups = self.groups(names, reader, place, limit, until=until, is_consistent=is_consistent)
             async with aclosing(groups):
                 async for found in groups:
-                    if any(taken.has_enough_with(group) for group in found):
+                    if taken.has_enough_with(found):
                         break
         if reader.dead:
             self.found_dead(names, reader.dead)
@@ -147,8 +147,22 @@ class Taken:
     _count: int = field(default=0, init=False)
     _next: Place | None = field(default=None, init=False)
 
-    def has_enough_with(self, group: Group) -> bool:
-        """Take what is wanted of *group*; whether there is more, and no more is wanted."""
+    def has_enough_with(self, groups: Iterator[Group]) -> bool:
+        """Take what is wanted of *groups*; whether there is more, and no more is wanted."""
+        rest, limit = self.place.rest, self.limit
+        for group in groups:
+            messages = group.messages
+            # Nearly always all of them are wanted, and more.
+            if messages and not rest and (limit is None or self._count + len(messages) < limit):
+                self.number = group.first
+                self._count += len(messages)
+                self._newest_first.append(messages)
+            elif self._is_last(group):
+                return True
+        return False
+
+    def _is_last(self, group: Group) -> bool:
+        """The same of one that may be wanted in part, or not at all."""
         messages = group.messages
         if self.place.rest and group.number == self.place.below:
             messages = messages[: self.place.rest]

@@ -16,7 +16,7 @@ import orjson
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.stored_text import as_stored, is_unicode
 
-# `"B"` or `"BS"`. As each text begins with a quotation mark, to look for a B first is quicker.
+# As each text begins with a quotation mark, to look for a B first is quicker.
 _may_hold_binaries: Callable[[bytes], re.Match[bytes] | None] = re.compile(rb'B(?<="B)S?"').search
 
 
@@ -67,7 +67,7 @@ def decoded(body: bytes, *maps: str) -> Any:
     """
     members = parsed(body)
     # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked.
-    if _may_hold_binaries(body) and isinstance(members, dict):
+    if b'"B' in body and _may_hold_binaries(body) and isinstance(members, dict):
         for name in maps:
             if isinstance(members.get(name), dict):
                 members[name] = _with_binaries(members[name])

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from dynadb_async.connection.retry import Attempts
 from dynadb_async.connection.wire.signature import SignedRequest
 
 
-@define(eq=False, repr=False)
+@define(repr=False)
 class HttpAnswer:
     """
     A whole HTTP answer.
@@ -29,8 +29,8 @@ class HttpAnswer:
     checksum: str | None
     request_id: str
     body: bytes
-    date: str = ""
-    distrust: Callable[[], object] = object
+    date: str = field(default="", eq=False)
+    distrust: Callable[[], object] = field(default=object, eq=False)
 
 
 @frozen(eq=False, repr=False)

@@ -6,6 +6,12 @@ from dynadb_async.connection.wire.exchange import UnusualAnswerError
 
 # One pass that reads what is needed and refuses all else: a second field, or any other, that says where the answer
 # ends is nobody's honest answer. Possessive, so that what does not fit is refused without going back.
+USUAL = re.compile(
+    rb"HTTP/1\.1 (200) OK\r\nServer: [!-~]*+\r\nDate: [ -~]*+\r\nContent-Type: application/x-amz-json-1\.0\r\n"
+    rb"Content-Length: ([0-9]{1,8})\r\nConnection: (keep-alive)\r\n"
+    rb"x-amzn-RequestId: ([!-~]*+)\r\nx-amz-crc32: ([0-9]*+)\r\n\r\n"
+)
+"""As DynamoDB nearly always sends them, which is read quicker."""
 FORM = re.compile(
     rb"""
     HTTP/1\.1\ ([2-5][0-9][0-9]) (?:\ [^\r\n\x00]*+)?+ \r\n
@@ -48,10 +54,13 @@ class Head:
     __slots__ = ("checksum", "date", "keeps", "length", "request_id", "status")
 
     def __init__(self, raw: bytes | bytearray, end: int) -> None:
-        form = FORM.fullmatch(raw, 0, end)
-        if form is None:
+        form = USUAL.fullmatch(raw, 0, end)
+        if form is not None:
+            status, length, connection, request_id, checksum = form.groups()
+        elif (form := FORM.fullmatch(raw, 0, end)) is not None:
+            status, length, connection, checksum, request_id = form.groups()
+        else:
             raise UnusualAnswerError
-        status, length, connection, checksum, request_id = form.groups()
         self.status: int = int(status)
         self.length: int = LARGEST_BODY + 1 if length is None else int(length)
         if self.length > LARGEST_BODY:
