@@ -63,7 +63,12 @@ class Shared(Generic[R]):
 
     async def close(self) -> None:
         """Give up what is under way, unless somebody still waits for it."""
-        if self._task is not None and not self._waiting:
+        if not self._waiting:
+            await self.give_up()
+
+    async def give_up(self) -> None:
+        """Give up what is under way, whoever waits for it."""
+        if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 

@@ -11,13 +11,13 @@ from dynadb_async.config import OnDemand, TableConfig
 from dynadb_async.connection.codes import LIMIT_REACHED, told
 from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.request import Request
+from dynadb_async.connection.shared import Shared
 from dynadb_async.errors import (
     OutcomeUnknownError,
     RequestError,
     TableError,
     TableNotFoundError,
     TableNotReadyError,
-    UsageError,
 )
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
@@ -46,12 +46,12 @@ class Table:
     connection: Connection
     sort_key: str | None = None
     is_ready: bool = field(init=False)
-    _lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
-    _making: asyncio.Task[None] | None = field(default=None, init=False)
+    _making: Shared[None] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Without the permission to create the table there is nothing to look after."""
         self.is_ready = not self.config.create_table_on_init
+        self._making = Shared(self._make_ready, "dynadb_async.ensure_table")
 
     async def ensure(self) -> None:
         """
@@ -64,20 +64,10 @@ class Table:
             TableError: It does not fit.
             TableNotReadyError: It was not ACTIVE within `ready_timeout`.
             RequestError: DynamoDB refused.
+            UsageError: The adapter was closed meanwhile.
         """
-        if self.is_ready:
-            return
-        async with self._lock:
-            if self._making is None:
-                self._making = asyncio.create_task(self._make_ready(), name="dynadb_async.ensure_table")
-                self._making.add_done_callback(self._made)
-            making = self._making
-        # Not awaited itself: `close` may cancel it, which is an error to us, not our own cancellation.
-        await asyncio.wait([making])
-        if making.cancelled():
-            msg = "closed while the table was awaited; close the adapter when no turn is open any more"
-            raise UsageError(msg)
-        making.result()
+        if not self.is_ready:
+            await self._making.result()
 
     def vanished(self) -> None:
         """The table was not found when it was used: look after it again at the next use."""
@@ -85,14 +75,7 @@ class Table:
 
     async def close(self) -> None:
         """Give up what is under way."""
-        if self._making is not None:
-            self._making.cancel()
-            await asyncio.wait([self._making])
-
-    def _made(self, task: asyncio.Task[None]) -> None:
-        self._making = None
-        # Asking for the exception marks it as seen: those who waited may all be gone.
-        self.is_ready = not task.cancelled() and task.exception() is None
+        await self._making.give_up()
 
     async def _make_ready(self) -> None:
         limit = asyncio.timeout(self.config.ready_timeout)
@@ -105,6 +88,7 @@ class Table:
             if not limit.expired():
                 raise
         else:
+            self.is_ready = True
             return
         msg = (
             f"table {self.config.name} was not ACTIVE within {self.config.ready_timeout} s; "
