@@ -147,6 +147,26 @@ async def test_large_states_in_one_turn(db: Db) -> None:
         await add_to(db, 13)
 
 
+@pytest.mark.parametrize("state", ["x" * 350_000, None], ids=["new", "as it was"])
+async def test_a_large_append_beside_a_large_state(db: Db, state: str | None) -> None:
+    """They are written together."""
+    talk = db.conversation("user-1", "talk")
+    await talk.append(["one"], state="x" * 350_000)
+    with pytest.raises(ItemTooLargeError, match=r"4450006 bytes in one append with its state, over 4128768; append t"):
+        await talk.append(["y" * 4_100_000], state=state)
+    assert ["one"] == await all_of(db)
+
+
+async def test_large_messages_in_one_turn(db: Db) -> None:
+    """They are counted in bytes, of which a character may have four."""
+    turn = await db.load("user-1")
+    for name in ("one", "two"):
+        turn.conversation(name).add("\N{SPIRAL SHELL}" * 600_000)
+    with pytest.raises(ItemTooLargeError, match=r"bytes in one turn with its messages, over 4128768; add less in it"):
+        await db.save(turn)
+    assert [] == [info async for info in db.conversations("user-1")]
+
+
 async def expectation(db: Db, other: Db) -> None:
     """Append on top of what is not the newest any more."""
     talk = db.conversation("user-1", "talk")

@@ -7,7 +7,7 @@ from orjson import Fragment
 
 from dynadb_async.connection.failures import ConditionFailedError, TransactionRefusedError
 from dynadb_async.connection.request import Request
-from dynadb_async.conversations.codec import LARGEST_APPEND, json_of, parts_of, stored_texts, value_of
+from dynadb_async.conversations.codec import LARGEST_APPEND, json_of, parts_of, size_of, stored_texts, value_of
 from dynadb_async.conversations.layout import TURN_MARK, Head, Names, Recent, names_of
 from dynadb_async.conversations.log import Log
 from dynadb_async.conversations.pages import checked_limit
@@ -210,7 +210,7 @@ class TurnLog:
             made = written(calls.table.name, conversation.names, writing, head, appender.clock(), appender.keep)
             members.append(Member(conversation=conversation, known=head, update=made, place=place))
             place += len(made.members)
-            size += sum(len(part) for part in writing.parts) + len(made.head.state or "")
+            size += sum(map(size_of, writing.parts)) + size_of(made.head.state or "")
         check_transaction(size, place)
         return members
 

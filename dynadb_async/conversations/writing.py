@@ -7,7 +7,15 @@ from typing import Any
 
 from attrs import frozen
 
-from dynadb_async.conversations.codec import LARGEST_PART, Content, attribute_of, json_of, size_of, value_of
+from dynadb_async.conversations.codec import (
+    LARGEST_APPEND,
+    LARGEST_PART,
+    Content,
+    attribute_of,
+    json_of,
+    size_of,
+    value_of,
+)
 from dynadb_async.conversations.layout import (
     EXPIRES_AT,
     LAST_NUMBER,
@@ -102,7 +110,12 @@ class Written:
 def written(
     table: str, names: Names, writing: Writing, known: Head | None, now: datetime, keep: timedelta | None
 ) -> Written:
-    """*writing* on top of *known*; None if there is no conversation yet."""
+    """
+    *writing* on top of *known*; None if there is no conversation yet.
+
+    Raises:
+        ItemTooLargeError: It is over 4 MB, with the state.
+    """
     live = None if known is None or known.is_expired(now) else known
     first = _next_number(known, now)
     number = first + len(writing.parts) - 1
@@ -117,11 +130,20 @@ def written(
         state=writing.state_after(None if live is None else live.state),
         expires_at=expires_at(keep, live, now),
     )
+    if len(writing.parts) > 1:
+        _check_size(writing.parts, head.state or "")
     puts = tuple(
         {"Put": {"TableName": table, "Item": item, "ConditionExpression": ABSENT} | _names(names)}
         for item in _entries(names, writing, first, head)
     )
     return Written(members=(_update(table, names, head, known, is_new=live is None), *puts), head=head, first=first)
+
+
+def _check_size(parts: tuple[Content, ...], state: str) -> None:
+    size = sum(map(size_of, parts)) + size_of(state)
+    if size > LARGEST_APPEND:
+        problem = f"{size} bytes in one append with its state, over {LARGEST_APPEND}; append them one after another"
+        raise ItemTooLargeError(problem)
 
 
 def _next_number(known: Head | None, now: datetime) -> int:
