@@ -7,12 +7,13 @@ What a bot remembers of a chat is in `user.data["aiogram"]` of the person's item
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import quote
 
-from dynadb_async import AsyncDynamoDb, Turn, UsageError
+from dynadb_async import AsyncDynamoDb, Turn, UsageError, VersionConflictError
 
 try:
     from aiogram.exceptions import DataNotDictLikeError
@@ -23,6 +24,8 @@ except ImportError as _missing:
     raise ImportError(problem, name="aiogram") from _missing
 
 MEMBER = "aiogram"
+# Each of them has five of its own: of changes of the same member, one of many processes is the last.
+MOST_TRIES = 8
 ADVICE = "give the storage one of its own, on the same table"
 
 Record = dict[str, Any]
@@ -122,7 +125,10 @@ class DynamoDbStorage(BaseStorage):
             if not before and not outcome:
                 turn.discard()
 
-        await self._db.handle(self._user_id(key), handler)
+        for tries in range(MOST_TRIES):
+            with suppress(VersionConflictError) if tries + 1 < MOST_TRIES else nullcontext():
+                await self._db.handle(self._user_id(key), handler)
+                break
         return outcome
 
 

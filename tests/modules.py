@@ -8,7 +8,7 @@ from types import ModuleType
 import dynadb_async
 
 # Frameworks that have venvs of their own: `make frameworks` runs what is made for them.
-ELSEWHERE = {"agents", "agent_framework", "aiogram", "claude_agent_sdk"}
+ELSEWHERE = {"agents", "agent_framework", "aiogram", "claude_agent_sdk", "microsoft_agents"}
 
 
 def modules() -> Iterator[ModuleType]:

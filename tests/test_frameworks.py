@@ -27,6 +27,8 @@ REPORT = """<testsuites><testsuite>
         ("claude_agent_sdk", "claude-agent-sdk"),
         ("agent_framework", "agent-framework"),
         ("aiogram", "aiogram"),
+        ("bot_framework", "m365-agents"),
+        ("bot_framework", "bot-framework"),
     ],
 )
 def test_what_is_missing_is_named(module: str, extra: str) -> None:
@@ -80,5 +82,13 @@ def test_a_page_for_each(name: str) -> None:
 
     assert f"<!-- runs with {name} -->" in page(name).read_text()
     assert "db = AsyncDynamoDb(" in text
-    modules = ("agents", "claude_agent_sdk", "agent_framework", "pydantic_ai", "aiogram")
+    modules = (
+        "agents",
+        "claude_agent_sdk",
+        "agent_framework",
+        "pydantic_ai",
+        "aiogram",
+        "microsoft_agents.hosting.core",
+        "botbuilder.core",
+    )
     assert 1 == sum(f"\nfrom {module} import" in text for module in modules)

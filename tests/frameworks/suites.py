@@ -163,4 +163,13 @@ SUITES = (
         least=15,
         theirs=AIOGRAM_TESTS,
     ),
+    Suite(name="microsoft-agents-hosting-core", version="1.9.0", check="check_m365_agents.py", least=715),
+    Suite(
+        name="botbuilder-core",
+        version="4.17.1",
+        # What botbuilder-testing imports; itself it asks for another pytest.
+        needs=("botbuilder-azure==4.17.1", "botbuilder-dialogs==4.17.1"),
+        check="check_bot_framework.py",
+        least=16,
+    ),
 )

@@ -105,7 +105,45 @@ def pydantic_ai(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
     return write, read
 
 
-WAYS = (openai_agents, claude_agent_sdk, agent_framework, pydantic_ai, aiogram, aiogram_read_then_write)
+def bot_framework(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """A storage of Microsoft 365 Agents: each text is a property of a state, which is read in the same turn."""
+    from dynadb_async.bot_framework import DynamoDbStorage  # noqa: PLC0415 - one framework is installed
+
+    return _properties(DynamoDbStorage(db))
+
+
+def bot_framework_replaced(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """The same, as its own storages do it: what is written replaces what is there."""
+    from dynadb_async.bot_framework import DynamoDbStorage  # noqa: PLC0415 - one framework is installed
+
+    class Replacing(DynamoDbStorage):
+        async def write(self, changes: Any) -> None:
+            for key, item in changes.items():
+                await self._replace(key, item.store_item_to_json(), has_e_tag=False)
+
+    return _properties(Replacing(db))
+
+
+def _properties(storage: Any) -> tuple[Write, Read]:
+    from microsoft_agents.hosting.core.state.agent_state import CachedAgentState  # noqa: PLC0415 - one is installed
+
+    async def state() -> Any:
+        found = await storage.read(["key"], target_cls=CachedAgentState)
+        return found.get("key", CachedAgentState())
+
+    async def write(text: str) -> None:
+        read = await state()
+        read.state[text] = True
+        await storage.write({"key": read})
+
+    async def read() -> list[str]:
+        return list((await state()).state)
+
+    return write, read
+
+
+AIOGRAM, BOTS = (aiogram, aiogram_read_then_write), (bot_framework, bot_framework_replaced)
+WAYS = (openai_agents, claude_agent_sdk, agent_framework, pydantic_ai, *AIOGRAM, *BOTS)
 FRAMEWORKS = {made.__name__: made for made in WAYS}
 
 
