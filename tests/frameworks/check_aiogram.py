@@ -250,5 +250,9 @@ async def test_twenty_writers_in_aiograms_own_way(raced: Raced) -> None:
     """Reading and then writing, as its storages on Redis and MongoDB inherit it, loses some on the same load."""
     found = await raced("aiogram_read_then_write", "… with the `update_data` of its own storages: read, then write")
 
-    print(f"lost: {found.lost} of {len(found.acknowledged)}")
     assert found.lost > 0
+
+
+async def test_a_published_storage_beside_it(raced: Raced) -> None:
+    """The one for DynamoDB that others have published names its attributes by reserved words, and stores nothing."""
+    assert [] == (await raced("dynamodb_fsm", "`FSMDynamodb` of dynamodb-fsm 0.0.2")).found

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,31 @@ async def pydantic_ai_dynamodb_persistence(settings: dict[str, Any]) -> AsyncIte
     yield write, read
 
 
+@asynccontextmanager
+async def dynamodb_fsm(settings: dict[str, Any]) -> AsyncIterator[tuple[Write, Read]]:
+    """The storage for aiogram of the package of that name, which can't make its table itself."""
+    from aiogram.fsm.storage.base import StorageKey  # noqa: PLC0415 - one framework is installed
+    from dynamodb_fsm import FSMDynamodb  # noqa: PLC0415 - …
+
+    keys = {name: settings["client"][name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+    storage = FSMDynamodb({**_places(settings), **keys}, settings["table"])
+    with suppress(storage.db_client.exceptions.ResourceInUseException):
+        await asyncio.to_thread(
+            storage.db_client.create_table,
+            TableName=settings["table"],
+            KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    key = StorageKey(bot_id=1, chat_id=2, user_id=3)
+
+    async def read() -> list[str]:
+        # It blocks the event loop, on which the proxy is, too.
+        return list(await asyncio.to_thread(asyncio.run, storage.get_data(key)) or {})
+
+    yield lambda text: storage.update_data(key, {text: True}), read
+
+
 def _place(settings: dict[str, Any]) -> Path:
     """The same for both processes."""
     return Path(tempfile.gettempdir()) / settings["table"]
@@ -113,5 +138,6 @@ OTHERS: dict[str, Opened] = {
         file_history,
         pya_memory,
         pydantic_ai_dynamodb_persistence,
+        dynamodb_fsm,
     )
 }
