@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -457,6 +458,59 @@ async def test_a_variable_that_no_header_takes_is_refused(
 
         assert not server.asked
         assert wrong not in str(raised.value)
+
+
+@WAYS
+async def test_what_a_provider_gave_at_once_is_looked_at_too(fast_path: Any) -> None:
+    """As a container's or a process's does, which are there before the first request."""
+    provider = Provider()
+    provider.token = "token\r\nX-Evil: 1"
+    async with raw_server(nothing) as server:
+        db = adapter(server.url, provider.session(timedelta(hours=1)), fast_path=fast_path)
+        with pytest.raises(ConfigError, match="session token"):
+            await db.open()
+        await db.close()
+        assert not server.asked
+
+
+@WAYS
+async def test_what_was_refused_once_does_not_sign_later(fast_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the SDK holds it for the newest there is."""
+    monkeypatch.setattr(pause, "FIRST", 0.0)
+    provider = Provider()
+    async with raw_server(nothing) as server:
+        db = adapter(server.url, provider.session(timedelta(minutes=5)), fast_path=fast_path, operation_timeout=1)
+        provider.token = "token\r\nX-Evil: 1"
+        for _ in range(20):
+            with suppress(RequestError):
+                await db.load("me")
+            await asyncio.sleep(0.01)
+        with pytest.raises(RequestError, match="session token"):
+            await db.load("me")
+        await db.close()
+        assert not any(b"Evil" in asked.head for asked in server.asked)
+
+
+@pytest.mark.parametrize(
+    "said", [b"[]", b"{}", b'{"AccessKeyId": null, "SecretAccessKey": 5, "Token": [], "Expiration": null}']
+)
+@WAYS
+async def test_a_container_that_gives_something_else(
+    fast_path: Any, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Says that it is the credentials."""
+
+    async def give(asked: Asked) -> None:
+        await asked.send(answer(said))
+
+    async with raw_server(nothing) as server, raw_server(give) as container:
+        container.reads_bodies = False
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{container.url}/role")
+        db = adapter(server.url, None, fast_path=fast_path)
+        with pytest.raises(RequestError, match=r"credentials.*NoCredentials"):
+            await db.load("me")
+        await db.close()
+        assert not server.asked
 
 
 @WAYS

@@ -33,6 +33,7 @@ class SdkKeys:
     _fetching: Shared[Credentials] = field(init=False)
     _pause: Pause = field(factory=Pause, init=False)
     _renewed_at: float = field(default=float("-inf"), init=False)
+    _sound: Credentials | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Nothing is fetched yet."""
@@ -93,6 +94,12 @@ class SdkKeys:
     def _held(self) -> Credentials | None:
         # Where a release of the SDK keeps them elsewhere, each request asks for them.
         held: Credentials | None = getattr(self.source, "_frozen_credentials", None)
+        if held is self._sound:
+            return held
+        # Some come with the source, and some are there though the fetching failed for what they are.
+        if held is not None and flaw_of(held):
+            return None
+        self._sound = held
         return held
 
     async def _fetched_by(self, until: float) -> Credentials:

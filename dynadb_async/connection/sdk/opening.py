@@ -16,7 +16,12 @@ from dynadb_async.connection.failures import AttemptFailedError
 from dynadb_async.connection.keys import Keys
 from dynadb_async.connection.sdk.http_session import check_http_session, checking_config
 from dynadb_async.connection.sdk.keys import SdkKeys, check_keys, keys_of, sign_with
-from dynadb_async.connection.sdk.wrong_settings import LOCAL_SERVER, check_client, opening_error_of
+from dynadb_async.connection.sdk.wrong_settings import (
+    LOCAL_SERVER,
+    check_client,
+    failure_of_provider,
+    opening_error_of,
+)
 from dynadb_async.errors import ConfigError, DynaDbError
 
 SDK_USER_AGENT = f"{USER_AGENT} aiobotocore/{aiobotocore.__version__}"
@@ -32,12 +37,14 @@ async def entered(session: aioboto3.Session, config: ClientConfig) -> tuple[Any,
     """
     with opening():
         settings = _settings(session, config)
+        # Before the client is made, which would ask for them without saying that they are at fault.
+        credentials = await _credentials(session, config)
         context: Any = session.client("dynamodb", **settings)
         client = await context.__aenter__()
         try:
             check_http_session(client, settings["config"])
             await asyncio.to_thread(check_client, client)
-            keys = keys_of(await _credentials(session, config))
+            keys = _keys(credentials)
             await _signed_with(client, keys, config)
         except BaseException:
             await context.__aexit__(None, None, None)
@@ -75,14 +82,21 @@ async def _credentials(session: Any, config: ClientConfig) -> Any:
     # *session* is typed as boto3's own, whose method is no coroutine.
     if config.aws_access_key_id is not None:
         return AioCredentials(config.aws_access_key_id, config.aws_secret_access_key, config.aws_session_token)
-    credentials = await session.get_credentials()
+    try:
+        return await session.get_credentials()
+    except (TypeError, KeyError, AttributeError) as error:
+        # What was given had another form than credentials have.
+        raise AttemptFailedError(failure_of_provider(error)) from None
+
+
+def _keys(credentials: Any) -> Keys | SdkKeys:
     if credentials is None:
         msg = (
             "no credentials; set client.aws_access_key_id and client.aws_secret_access_key, the variables "
             f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role; {LOCAL_SERVER}"
         )
         raise ConfigError(msg)
-    return credentials
+    return keys_of(credentials)
 
 
 def _settings(session: aioboto3.Session, config: ClientConfig) -> dict[str, Any]:
