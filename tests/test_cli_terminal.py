@@ -1,8 +1,10 @@
 """The `dynadb` command at a terminal: what it asks, what moves, and how Ctrl-C ends it."""
 
+import asyncio
 import json
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from attrs import evolve
 
 from tests.engines import Engine
+from tests.proxy import Fault, FaultProxy, always
 from tests.tables import Table, new_table
 from tests.terminal import CTRL_C, CTRL_D, Terminal, at_terminal
 from tests.test_cli import environment_of, fill, items_of, plain_environment, said_to
@@ -182,6 +185,27 @@ def test_ctrl_c_while_an_import_waits_for_its_input(table: Table) -> None:
         assert 130 == terminal.end()
     assert "interrupted" in terminal.text
     assert "Traceback" not in terminal.text
+
+
+async def test_ctrl_c_in_the_midst_of_a_deletion(moto: Engine) -> None:
+    """Whether all is deleted can't be known then, so it says to delete again."""
+
+    def play() -> str:
+        patience = {"DYNADB_CLIENT__READ_TIMEOUT": "50", "DYNADB_CLIENT__OPERATION_TIMEOUT": "50"}
+        with dynadb(behind, "user", "delete", "user-0", "--yes", **patience) as terminal:
+            while not proxy.seen["DeleteItem"]:
+                assert terminal.process.poll() is None
+                time.sleep(0.05)
+            terminal.type(CTRL_C)
+            assert 130 == terminal.end()
+            return terminal.text
+
+    with new_table(moto) as table:
+        fill(table, 1)
+        async with FaultProxy(moto, always(Fault.HANG, {"DeleteItem"})) as proxy:
+            behind = evolve(table, engine=evolve(moto, endpoint_url=proxy.client_settings["endpoint_url"]))
+            seen = await asyncio.to_thread(play)
+    assert "interrupted; perhaps not all is deleted: delete again" == seen.splitlines()[-1]
 
 
 def test_ctrl_c_before_an_answer(moto: Engine) -> None:

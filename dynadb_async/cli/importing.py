@@ -103,10 +103,8 @@ def import_file(settings: Settings, file: Path, *, overwrite: bool, dry_run: boo
     source, pace = Source.at(file), Pace(max_capacity)
 
     async def work(db: "AsyncDynamoDb[Any]") -> None:
-        notes = source.size is not None and not dry_run
-        progress = ProgressFile.beside(file, "imported", db, source.size, source.changed) if notes else None
-        this, began = Import(db, source, progress), time.monotonic()
-        before = this.done
+        this = Import(db, source, None if dry_run else _progress(db, file, source))
+        began, before = time.monotonic(), this.done
         try:
             with bar("imported") as show:
                 for chunk in this.chunks(_size(max_capacity)):
@@ -117,11 +115,16 @@ def import_file(settings: Settings, file: Path, *, overwrite: bool, dry_run: boo
         except BaseException:
             this.left()
             raise
-        if progress is not None:
-            progress.remove()
+        if this.progress is not None:
+            this.progress.remove()
         _tell(this, before, time.monotonic() - began, dry_run=dry_run)
 
     run(settings, work, creates=not dry_run, observer=pace, told=GOES_ON)
+
+
+def _progress(db: "AsyncDynamoDb[Any]", file: Path, source: Source) -> ProgressFile | None:
+    """Beside what is read: not of a pipe."""
+    return None if source.size is None else ProgressFile.beside(file, "imported", db, source.size, source.changed)
 
 
 def _size(max_capacity: float | None) -> int:

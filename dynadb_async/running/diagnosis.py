@@ -57,8 +57,7 @@ async def _table(live: Live, table: Table) -> AsyncIterator[Check]:
     try:
         found = (await asked(live, config, "DescribeTable"))["Table"]
     except TableNotFoundError:
-        advice = "run `dynadb table create`" + (", or let the first use do it" if config.create_table_on_init else "")
-        yield Check.bad(what, "missing", advice)
+        yield _missing(what, config)
         return
     except DynaDbError as error:
         yield refused(what, error)
@@ -73,6 +72,11 @@ async def _table(live: Live, table: Table) -> AsyncIterator[Check]:
             yield check
     async for check in permissions(live, table, lives, is_there=status in USABLE):
         yield check
+
+
+def _missing(what: str, config: TableConfig) -> Check:
+    by_itself = ", or let the first use do it" if config.create_table_on_init else ""
+    return Check.bad(what, "missing", f"run `dynadb table create`{by_itself}")
 
 
 def _key_schema(table: Table, found: dict[str, Any]) -> Check:

@@ -87,14 +87,18 @@ async def _endpoint(live: Live) -> AsyncIterator[Check]:
         yield Check.bad("certificate", *_flaw(error))
         return
     except (OSError, EOFError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        yield Check.bad(
-            "endpoint", f"{place}: {reason}", "see whether it runs there, and whether this machine may go there"
-        )
+        yield _unreachable(place, error)
         return
     yield Check.good("endpoint", place)
     yield _certificate(endpoint, probe.valid_until)
     yield _clock(probe.offset)
+
+
+def _unreachable(place: str, error: Exception) -> Check:
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return Check.bad(
+        "endpoint", f"{place}: {reason}", "see whether it runs there, and whether this machine may go there"
+    )
 
 
 def _is_proxied(client: Any, url: str) -> bool:
