@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
 
@@ -46,6 +46,15 @@ class Terminal:
         while text not in self.text:
             is_in_time = time.monotonic() < deadline and self._read(deadline)
             assert is_in_time, f"{text!r} never came; there was {self.text[-500:]!r}"
+
+    def while_so(self, is_so: Callable[[], bool]) -> None:
+        """Look on for as long as that is so."""
+        deadline = time.monotonic() + PATIENCE
+        while is_so():
+            assert self.process.poll() is None, f"it ended; there was {self.text[-500:]!r}"
+            assert time.monotonic() < deadline, f"it goes on for ever; there was {self.text[-500:]!r}"
+            if select.select([self._handle], [], [], 0.05)[0]:
+                self._read(deadline)
 
     def type(self, text: str) -> None:
         """Press these keys."""

@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -136,8 +135,7 @@ def test_ctrl_c_during_an_export(table: Table, tmp_path: Path) -> None:
     file, progress = tmp_path / "users.jsonl", tmp_path / "users.jsonl.progress"
     with dynadb(table, "export", str(file), "--max-capacity", "8", "--segments", "2") as terminal:
         terminal.until("/s")
-        while not (file.exists() and file.stat().st_size):
-            terminal.until("exported")
+        terminal.while_so(lambda: not (file.exists() and file.stat().st_size))
         terminal.type(CTRL_C)
         assert 130 == terminal.end()
     assert "interrupted; the same command goes on from here" in terminal.text.splitlines()[-1]
@@ -161,8 +159,8 @@ def test_ctrl_c_during_an_import(table: Table, tmp_path: Path) -> None:
     said_to(table, "export", str(file))
     with new_table(table.engine) as other:
         with dynadb(other, "import", str(file), "--max-capacity", "20") as terminal:
-            while not items_of(other):
-                terminal.until("imported")
+            # More than one step of it.
+            terminal.while_so(lambda: len(items_of(other)) < 12)
             terminal.type(CTRL_C)
             assert 130 == terminal.end()
         assert "interrupted; the same command goes on from here" in terminal.text.splitlines()[-1]
@@ -193,9 +191,7 @@ async def test_ctrl_c_in_the_midst_of_a_deletion(moto: Engine) -> None:
     def play() -> str:
         patience = {"DYNADB_CLIENT__READ_TIMEOUT": "50", "DYNADB_CLIENT__OPERATION_TIMEOUT": "50"}
         with dynadb(behind, "user", "delete", "user-0", "--yes", **patience) as terminal:
-            while not proxy.seen["DeleteItem"]:
-                assert terminal.process.poll() is None
-                time.sleep(0.05)
+            terminal.while_so(lambda: not proxy.seen["DeleteItem"])
             terminal.type(CTRL_C)
             assert 130 == terminal.end()
             return terminal.text
