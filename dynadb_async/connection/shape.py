@@ -18,14 +18,12 @@ def check_shape(operation: str, answer: Any) -> None:
     Raises:
         AttemptFailedError: Anything else, such as a proxy's page with status 200: it must not read as "no item".
     """
-    if type(answer) is not dict:
-        raise AttemptFailedError(CORRUPT)
-    members = OPERATIONS[operation].members
-    if members is not None and not members.issuperset(answer):
+    asked = OPERATIONS[operation]
+    if type(answer) is not dict or (asked.members is not None and not asked.members.issuperset(answer)):
         raise AttemptFailedError(CORRUPT)
     if "Item" in answer:
         check_item(answer["Item"])
-    if not OPERATIONS[operation].is_about_items:
+    if not asked.is_about_items:
         _check_description(operation, answer)
     elif operation in ("Query", "Scan"):
         _check_items(answer)
