@@ -122,6 +122,18 @@ async def test_a_second_delivery_adds_nothing(db: Db, other: Db) -> None:
     assert (1, ["hello"]) == (await visits(db), await all_of(db))
 
 
+async def test_a_second_delivery_sees_nothing_twice(db: Db, other: Db) -> None:
+    """What it adds is stored already, and is not in its pages once more."""
+    seen = ["old", "one", "two"]
+    await db.conversation(USER, "talk").append(["old"])
+    for adapter in (db, other, db):
+        async with adapter.turn(USER, turn_id="turn-1") as turn:
+            talk = turn.conversation("talk")
+            talk.add("one", "two")
+            assert (seen, seen[-2:]) == ((await talk.messages()).messages, (await talk.messages(2)).messages)
+    assert seen == await all_of(db)
+
+
 async def test_a_checkpoint_adds_once(db: Db, other: Db) -> None:
     """What it stored stays, and is not added again, at the end or by the next delivery of a turn that was cut off."""
     turn_block = db.turn(USER, turn_id="t-1")

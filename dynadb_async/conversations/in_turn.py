@@ -60,7 +60,7 @@ class TurnConversation:
     async def _stored(self, limit: int | None) -> Page:
         """What is stored already of the newest messages, once those of this turn are counted."""
         async with self.log.working("read") as until:
-            if self.turn.is_resumed and not self._is_looked_up:
+            if (self.turn.is_resumed or self.turn.is_duplicate) and not self._is_looked_up:
                 self.see(await self.log.calls.head(self.names, until=until, is_consistent=True))
                 self._is_looked_up = True
             wanted = None if limit is None else max(0, limit - len(self.pending()))
