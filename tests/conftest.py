@@ -16,6 +16,7 @@ from tests import engines
 from tests.engines import Engine
 from tests.shared import LentEngines, OwnEngines
 from tests.sizes import IS_LARGE
+from tests.tables import Table, new_table
 
 # In CI a red run must mean that the change broke it; at a desk every run looks somewhere new.
 # How long Hypothesis takes depends on who else is busy here.
@@ -146,6 +147,19 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn."""
     running: Engine = request.getfixturevalue(request.param.replace("-", "_"))
     return running
+
+
+@pytest.fixture(scope="module")
+def table(moto: Engine) -> Iterator[Table]:
+    """One table; each test has a user of its own."""
+    with new_table(moto) as table:
+        yield table
+
+
+@pytest.fixture
+def user_id() -> str:
+    """A user who has never been here."""
+    return f"user-{uuid4().hex}"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,27 +17,13 @@ from dynadb_async.aiohttp import ADAPTER, TURN, adapter_context, turns
 from dynadb_async.http_errors import HTTP_ERRORS, HttpError
 from dynadb_async.platforms import PlatformRequest, alexa
 from examples.local import LOOPBACK, served_by_aiohttp
-from tests.engines import Engine
 from tests.proxy import Fault, FaultProxy, always
 from tests.sessions import RecordingSession
-from tests.tables import Table, new_table
+from tests.tables import Table
 
 PATIENCE = aiohttp.ClientTimeout(20)
 
 Meanwhile = Callable[[web.Request, Turn[Any]], Awaitable[Any]]
-
-
-@pytest.fixture(scope="module")
-def table(moto: Engine) -> Iterator[Table]:
-    """One table for all tests; each has a user of its own."""
-    with new_table(moto) as table:
-        yield table
-
-
-@pytest.fixture
-def user_id(table_name: str) -> str:
-    """A user who has never been here."""
-    return table_name.replace("test", "user")
 
 
 async def read(request: web.Request) -> PlatformRequest | None:

@@ -54,12 +54,6 @@ def serializer(request: pytest.FixtureRequest) -> Serializer:
 
 
 @pytest.fixture
-def user_id() -> str:
-    """A user who has never been here."""
-    return f"user-{uuid4().hex}"
-
-
-@pytest.fixture
 def clock() -> Clock:
     """A clock that the test moves."""
     return Clock()

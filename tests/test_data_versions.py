@@ -1,17 +1,14 @@
 """Data that changes its shape: versions, upgrades, and two versions of one app at once."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import attrs
 import pytest
 
 from dynadb_async import ConfigError, MalformedItemError, Turn, UserData, VersionConflictError
-from tests.engines import Engine
-from tests.tables import Table, new_table
+from tests.tables import Table
 from tests.test_jovo_items import for_boto, wire
 
 SECRET = "nobody may read this"
@@ -60,19 +57,6 @@ def to_3(data: dict[str, Any]) -> None:
 V1 = UserData(Profile1)
 V2 = UserData(Profile2, version=2, upgrade={1: to_2})
 V3 = UserData(Profile3, version=3, upgrade={1: to_2, 2: to_3})
-
-
-@pytest.fixture(scope="module")
-def table(moto: Engine) -> Iterator[Table]:
-    """One table; each test has a user of its own."""
-    with new_table(moto) as table:
-        yield table
-
-
-@pytest.fixture
-def user_id() -> str:
-    """A user who has never been here."""
-    return f"user-{uuid4().hex}"
 
 
 def data_of(table: Table, user_id: str) -> dict[str, Any]:

@@ -30,19 +30,6 @@ from tests.tables import Table, new_table
 USERS, TURNS = 200, 5
 
 
-@pytest.fixture(scope="module")
-def table(moto: Engine) -> Iterator[Table]:
-    """One table for all tests; each has a user of its own."""
-    with new_table(moto) as table:
-        yield table
-
-
-@pytest.fixture
-def user_id(table_name: str) -> str:
-    """A user who has never been here."""
-    return table_name.replace("test", "user")
-
-
 @asynccontextmanager
 async def calling(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve *app* by uvicorn, and call it over HTTP."""

@@ -1,32 +1,16 @@
 """The history: what a turn leaves for the turns after it, and how much of it is kept."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from attrs import NOTHING, fields_dict
 
 from dynadb_async import AsyncDynamoDb, DynamoDbSerializer, Session, StoredElements, StoredHistory, Turn
 from dynadb_async.values.size import attribute_size
-from tests.engines import Engine
-from tests.tables import Table, new_table
+from tests.tables import Table
 
 ELEMENTS = ("output", "nlu", "asr", "state", "input", "entities", "request", "response")
-
-
-@pytest.fixture(scope="module")
-def table(moto: Engine) -> Iterator[Table]:
-    """One table; each test has a user of its own."""
-    with new_table(moto) as table:
-        yield table
-
-
-@pytest.fixture
-def user_id() -> str:
-    """A user who has never been here."""
-    return f"user-{uuid4().hex}"
 
 
 def adapter(table: Table, **history: Any) -> AsyncDynamoDb[Any]:

@@ -47,12 +47,6 @@ def strict_table(dynamodb_local: Engine) -> Iterator[Table]:
 
 
 @pytest.fixture
-def user_id() -> str:
-    """A user who has never been here."""
-    return f"user-{uuid4().hex}"
-
-
-@pytest.fixture
 async def db(table: Table) -> AsyncIterator[AsyncDynamoDb[Any]]:
     """An adapter that stores all elements."""
     async with table.adapter(stored_elements=ALL_STORED) as db:

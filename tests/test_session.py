@@ -1,9 +1,8 @@
 """The session: what of the stored one goes on in the next request, and what is stored of it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -16,8 +15,7 @@ from dynadb_async import (
     UsageError,
     VersionConflictError,
 )
-from tests.engines import Engine
-from tests.tables import Clock, Table, new_table
+from tests.tables import Clock, Table
 
 EXPIRES_AFTER = timedelta(minutes=10)
 BEGAN, LAST = "2026-03-01T11:00:00.000Z", "2026-03-01T12:00:00.000Z"
@@ -39,19 +37,6 @@ NO_ID_DATA = {"session_id": None, "data": {"from": "request"}, "state": "request
 
 # Either the stored session goes on, or the request's own begins.
 STORED_ONE = ("s-1", False, {"cart": ["tea"]}, [{"component": "Order"}])
-
-
-@pytest.fixture(scope="module")
-def table(moto: Engine) -> Iterator[Table]:
-    """One table; each test has a user of its own."""
-    with new_table(moto) as table:
-        yield table
-
-
-@pytest.fixture
-def user_id() -> str:
-    """A user who has never been here."""
-    return f"user-{uuid4().hex}"
 
 
 @pytest.fixture

@@ -1,23 +1,14 @@
 """`touch_every`: a turn that changed nothing is not written again within that time."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from dynadb_async import ConfigError, DynamoDbConfig, Session, StoredElements, StoredHistory, TableConfig, TimeToLive
-from tests.engines import Engine
-from tests.tables import Clock, Table, new_table
+from tests.tables import Clock, Table
 
 MINUTES = timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def table(moto: Engine) -> Iterator[Table]:
-    """One table for all of these."""
-    with new_table(moto) as table:
-        yield table
 
 
 async def _is_written(table: Table, user: str, later: timedelta, change: Any = None, **settings: Any) -> bool:

@@ -1,18 +1,16 @@
 """User data as a class of the app's own: a pydantic model, an attrs class, a dataclass, a plain object."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
 from typing import Any, Self
-from uuid import uuid4
 
 import attrs
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dynadb_async import AsyncDynamoDb, MalformedItemError, MarshallConfig, SerializationError, StoredElements
-from tests.engines import Engine
-from tests.tables import Table, new_table
+from tests.tables import Table
 
 SECRET = "nobody may read this"
 
@@ -97,19 +95,6 @@ def structured(profile: Any, pet: Any, data: dict[str, Any]) -> Any:
     if members.get("last_seen"):
         members["last_seen"] = date.fromisoformat(members["last_seen"])
     return profile(**members)
-
-
-@pytest.fixture(scope="module")
-def table(moto: Engine) -> Iterator[Table]:
-    """One table; each test has a user of its own."""
-    with new_table(moto) as table:
-        yield table
-
-
-@pytest.fixture
-def user_id() -> str:
-    """A user who has never been here."""
-    return f"user-{uuid4().hex}"
 
 
 @pytest.fixture(params=[PydanticProfile.model_validate, AttrsProfile.of, DataclassProfile.of])
