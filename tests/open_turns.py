@@ -17,7 +17,9 @@ from typing import Any
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, DynamoDbSerializer, TableConfig
 
-TURNS = 50
+MOST_TURNS = 50
+# Few large turns are as many bytes as many small ones, and as easy to see.
+BYTES = 3_000_000
 
 SHAPES: dict[str, Callable[[], dict[str, Any]]] = {
     "ordinary": lambda: {"turns": [{"text": f"two large pizzas, please {n}", "count": n} for n in range(8)]},
@@ -51,6 +53,11 @@ def adapter(endpoint: str) -> AsyncDynamoDb[dict[str, Any]]:
     return AsyncDynamoDb(DynamoDbConfig(TableConfig("users", create_table_on_init=False), client=client))
 
 
+def count(shape: str) -> int:
+    """How many are looked at."""
+    return max(10, min(MOST_TURNS, BYTES // len(json.dumps(SHAPES[shape]()))))
+
+
 def resident() -> int:
     """Bytes of this process that are in memory, without what could be given back."""
     gc.collect()
@@ -65,19 +72,19 @@ async def turns(endpoint: str, shape: str) -> float:
             async with db.turn(f"{shape}/first-{number}") as turn:
                 turn.user.data["visits"] = 1
         async with AsyncExitStack() as stack:
-            before = resident()
-            for number in range(TURNS):
+            turns, before = count(shape), resident()
+            for number in range(turns):
                 await stack.enter_async_context(db.turn(f"{shape}/user-{number}"))
-            return (resident() - before) / TURNS
+            return (resident() - before) / turns
 
 
 def values(shape: str) -> float:
     """So many times the same data."""
     text = json.dumps(SHAPES[shape]())
     held = [json.loads(text) for _ in range(3)]
-    before = resident()
-    held += [json.loads(text) for _ in range(TURNS)]
-    return (resident() - before) / TURNS
+    turns, before = count(shape), resident()
+    held += [json.loads(text) for _ in range(turns)]
+    return (resident() - before) / turns
 
 
 if __name__ == "__main__":
