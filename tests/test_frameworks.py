@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.frameworks.__main__ import RACES, TESTS, Counts, counts
+from tests.frameworks import venvs
+from tests.frameworks.__main__ import RACES, TESTS, Counts, Run, counts
 from tests.frameworks.page import page, program
-from tests.frameworks.suites import SUITES
-from tests.frameworks.venvs import ROOT
+from tests.frameworks.suites import SUITES, Suite
+from tests.frameworks.venvs import ROOT, Venv
 
 REPORT = """<testsuites><testsuite>
 <testcase name="a"/>
@@ -53,6 +54,20 @@ def test_too_few_are_a_failure() -> None:
     assert Counts("theirs", 10, 90, 0, 10).is_good
     assert not Counts("theirs", 9, 91, 0, 10).is_good
     assert not Counts("theirs", 100, 0, 1, 10).is_good
+
+
+def test_what_cannot_be_installed_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told why, and the others go on; here there is no index to ask."""
+    monkeypatch.setattr(venvs, "FOLDER", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    suite = Suite(name="no-such-framework", version="1.0", check="check_none.py", least=1)
+
+    (found,) = Run(Venv(suite)).found()
+
+    assert not found.is_good
+    assert "No matching distribution found for no-such-framework==1.0" in capsys.readouterr().out
 
 
 def test_a_table_is_written_in_its_place() -> None:

@@ -94,4 +94,4 @@ async def test_twenty_writers_while_answers_are_lost(raced: Raced) -> None:
 @pytest.mark.filterwarnings("ignore:.*FileHistoryProvider is experimental")
 async def test_the_frameworks_own_beside_it(raced: Raced) -> None:
     """The same load on files of its own: told, not judged."""
-    assert (await raced("file_history", "the framework's own `FileHistoryProvider`")).acknowledged
+    assert (await raced("file_history", "Agent Framework: its own `FileHistoryProvider`, on a file")).acknowledged

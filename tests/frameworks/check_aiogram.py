@@ -248,7 +248,7 @@ async def test_twenty_writers_while_answers_are_lost(raced: Raced) -> None:
 
 async def test_twenty_writers_in_aiograms_own_way(raced: Raced) -> None:
     """Reading and then writing, as its storages on Redis and MongoDB inherit it, loses some on the same load."""
-    found = await raced("aiogram_read_then_write", "… with the `update_data` of its own storages: read, then write")
+    found = await raced("aiogram_read_then_write", "aiogram: the `update_data` that its own storages inherit, on ours")
 
     assert found.lost > 0
 

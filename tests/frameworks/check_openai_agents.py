@@ -128,7 +128,7 @@ async def test_twenty_writers_while_answers_are_lost(raced: Raced) -> None:
     ("store", "title"),
     [
         ("openai_agents_session", "openai-agents-session 0.1.0: `DynamoDBSession`"),
-        ("sqlite_session", "the SDK's own `SQLiteSession`, on a file"),
+        ("sqlite_session", "OpenAI Agents SDK: its own `SQLiteSession`, on a file"),
     ],
 )
 async def test_others_beside_it(raced: Raced, store: str, title: str) -> None:

@@ -9,19 +9,20 @@ import json
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
 from attrs import frozen
 
-from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig, RequestError
+from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig, RequestError, VersionConflictError
 from tests.engines import dynamodb_local
 from tests.frameworks.others import OTHERS, Read, Write
 from tests.proxy import ITEM_OPERATIONS, Fault, FaultProxy, no_fault, sometimes
 
 PROCESSES, WRITERS, MESSAGES = 2, 10, 5
 SHARE_OF_LOST_ANSWERS = 0.1
+PATIENCE = 90  # seconds, after which nobody writes any more
 WRITES = (*ITEM_OPERATIONS, "PutItem")
 
 
@@ -191,7 +192,8 @@ async def _store(settings: dict[str, Any]) -> AsyncIterator[Callable[[], tuple[W
 
 
 def _adapter(settings: dict[str, Any]) -> AsyncDynamoDb[Any]:
-    patient = {"read_timeout": 2, "operation_timeout": 30, "queue_timeout": 30}
+    # An answer that is lost is told at once; a server that is slow on a busy machine is waited for.
+    patient = {"connect_timeout": 5, "read_timeout": 20, "operation_timeout": 60, "queue_timeout": 60}
     client = ClientConfig(**settings["client"], **patient)
     conversations = Conversations(f"{settings['table']}-talks")
     return AsyncDynamoDb(DynamoDbConfig(settings["table"], client=client, conversations=conversations))
@@ -222,7 +224,7 @@ async def work(settings: dict[str, Any]) -> list[str]:
     """What one process was told to be stored."""
     acknowledged = []
     # A fault of our own ends the run; what others raise is an answer.
-    refusals = Exception if settings["store"] in OTHERS else RequestError
+    refusals = Exception if settings["store"] in OTHERS else (RequestError, VersionConflictError)
     async with _store(settings) as of_a_writer:
 
         async def write(writer: int) -> None:
@@ -236,7 +238,9 @@ async def work(settings: dict[str, Any]) -> list[str]:
                 else:
                     acknowledged.append(text)
 
-        await asyncio.gather(*(write(writer) for writer in range(WRITERS)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.gather(*(write(writer) for writer in range(WRITERS)))
     return acknowledged
 
 
