@@ -22,6 +22,7 @@ class User(Generic[T]):
     The person.
 
     Attributes:
+        id: The partition key, which stays as it is.
         data: What the app remembers; a dict, or what `user_data` made of it.
         is_new: Nothing was stored about this person.
     """

@@ -56,7 +56,7 @@ def test_every_setting_is_explained(kind: type) -> None:
     """Each field has its line in the class's docstring, and no line is of a field that is gone."""
     _, _, listed = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
     told = re.findall(r"^ {4}(\w+): \S", listed, re.MULTILINE)
-    public = [field.name for field in attrs.fields(kind) if field.init and field.name != "loaded"]
+    public = [field.alias for field in attrs.fields(kind) if field.init and field.name != "loaded"]
     assert sorted(public) == sorted(told)
 
 
