@@ -24,7 +24,7 @@ from tests.engines import Engine
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Need frameworks that have venvs of their own: `make frameworks` runs their blocks, each in its framework's.
-ELSEWHERE = {ROOT / "docs" / name for name in ("frameworks.md", "bots.md")}
+ELSEWHERE = {ROOT / "docs" / name for name in ("frameworks.md", "bots.md", "ask-sdk.md")}
 
 ALEXA = """
 ALEXA = {

@@ -105,5 +105,6 @@ def test_a_page_for_each(name: str) -> None:
         "aiogram",
         "microsoft_agents.hosting.core",
         "botbuilder.core",
+        "ask_sdk_core.skill_builder",
     )
     assert 1 == sum(f"\nfrom {module} import" in text for module in modules)

@@ -1,6 +1,7 @@
 """What the frameworks themselves, or other packages, offer for the same: each to be written to as ours is."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -111,6 +112,33 @@ async def dynamodb_fsm(settings: dict[str, Any]) -> AsyncIterator[tuple[Write, R
     yield lambda text: storage.update_data(key, {text: True}), read
 
 
+@asynccontextmanager
+async def ask_sdk_dynamodb(settings: dict[str, Any]) -> AsyncIterator[tuple[Write, Read]]:
+    """Amazon's own persistence adapter for its ASK SDK, in a thread, since it blocks."""
+    import boto3  # noqa: PLC0415 - one framework is installed
+
+    # It makes a client when it is imported.
+    os.environ.setdefault("AWS_DEFAULT_REGION", settings["client"]["region_name"])
+    from ask_sdk_dynamodb.adapter import DynamoDbAdapter  # noqa: PLC0415 - …
+
+    keys = {name: settings["client"][name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+
+    def adapter() -> Any:
+        resource = boto3.resource("dynamodb", **_places(settings), **keys)
+        options = {"partition_keygen": lambda _: "user", "create_table": True, "dynamodb_resource": resource}
+        return DynamoDbAdapter(settings["table"], **options)
+
+    def add(text: str) -> None:
+        made = adapter()
+        made.save_attributes(None, {**made.get_attributes(None), text: True})
+
+    async def read() -> list[str]:
+        return list(await asyncio.to_thread(lambda: adapter().get_attributes(None)))
+
+    await asyncio.to_thread(adapter)
+    yield lambda text: asyncio.to_thread(add, text), read
+
+
 def _place(settings: dict[str, Any]) -> Path:
     """The same for both processes."""
     return Path(tempfile.gettempdir()) / settings["table"]
@@ -139,5 +167,6 @@ OTHERS: dict[str, Opened] = {
         pya_memory,
         pydantic_ai_dynamodb_persistence,
         dynamodb_fsm,
+        ask_sdk_dynamodb,
     )
 }

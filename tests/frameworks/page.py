@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-PAGES = (DOCS / "frameworks.md", DOCS / "bots.md")
+PAGES = (DOCS / "frameworks.md", DOCS / "bots.md", DOCS / "ask-sdk.md")
 
 
 def page(framework: str) -> Path:

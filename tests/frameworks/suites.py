@@ -174,4 +174,11 @@ SUITES = (
         check="check_bot_framework.py",
         least=16,
     ),
+    Suite(
+        name="ask-sdk-core",
+        version="1.19.0",
+        beside=("ask-sdk-dynamodb-persistence-adapter==1.19.0",),
+        check="check_ask_sdk.py",
+        least=7,
+    ),
 )

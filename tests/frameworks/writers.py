@@ -143,8 +143,25 @@ def _properties(storage: Any) -> tuple[Write, Read]:
     return write, read
 
 
+def ask_sdk(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """The page's persistence adapter, in the thread of a skill; each text is an attribute."""
+    from tests.frameworks.page import names  # noqa: PLC0415 - one framework is installed
+
+    page = names("ask-sdk-core", db)
+    attributes = page["TurnAttributes"]()
+
+    def skill(event: dict[str, Any], _context: None) -> dict[str, Any]:
+        attributes.save_attributes(None, {**attributes.get_attributes(None), event["text"]: True})
+        return {}
+
+    async def read() -> list[str]:
+        return list((await db.load("user")).user.data)
+
+    return lambda text: db.handle("user", page["answered_by"](skill, {"text": text})), read
+
+
 AIOGRAM, BOTS = (aiogram, aiogram_read_then_write), (bot_framework, bot_framework_replaced)
-WAYS = (openai_agents, claude_agent_sdk, agent_framework, pydantic_ai, *AIOGRAM, *BOTS)
+WAYS = (openai_agents, claude_agent_sdk, agent_framework, pydantic_ai, *AIOGRAM, *BOTS, ask_sdk)
 FRAMEWORKS = {made.__name__: made for made in WAYS}
 
 
