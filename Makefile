@@ -11,7 +11,7 @@ CHECK_PYTHON = \
 	test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing: install it, or name it: make PYTHON=/path/to/python."; exit 1; }; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	{ echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv)."; exit 1; }
-# --verifytypes finds the packages of the python on PATH, whatever --pythonpath says.
+# --verifytypes finds the packages of the python on PATH, whatever --pythonpath says, and knows no stubPath.
 PYRIGHT = PATH="$(CURDIR)/$(VENV)/bin:$$PATH" pyright
 # Errors only; a step that fails still says why.
 PIP_INSTALL = -m pip install -qq --no-input --disable-pip-version-check
@@ -97,7 +97,7 @@ format: $(READY) ## Format, and mend what can be mended
 types: $(READY) ## Check types: mypy, pyright, and that every public name has a type
 	@$(PY) -m mypy
 	@$(PYRIGHT)
-	@$(PYRIGHT) --verifytypes dynadb_async --ignoreexternal
+	@PYTHONPATH=$(CURDIR)/tests/stubs $(PYRIGHT) --verifytypes dynadb_async --ignoreexternal
 
 docs: $(DOCS)/ready ## Build the manual into build/site; a broken link or reference fails, and so does what loads from elsewhere
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build  # not --quiet: that would let warnings pass

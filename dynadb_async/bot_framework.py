@@ -50,7 +50,9 @@ ABSENT: Any = object()
 class ETagConflictError(VersionConflictError, KeyError):
     """Another eTag is stored than the one that was given; the KeyError of Bot Framework's own storage, too."""
 
-    __str__ = Exception.__str__
+    def __str__(self) -> str:
+        """The message, without the quotes of a KeyError."""
+        return Exception.__str__(self)
 
 
 @define(eq=False)
