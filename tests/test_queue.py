@@ -64,8 +64,8 @@ class Turns:
 
 @pytest.fixture
 async def db(moto: Engine, table_name: str) -> AsyncIterator[AsyncDynamoDb[dict[str, Any]]]:
-    """An adapter on a real server."""
-    async with adapter_on(moto, table_name) as db:
+    """An adapter on a real server, whose turns wait as long as a busy machine needs."""
+    async with adapter_on(moto, table_name, queue_timeout=30) as db:
         yield db
 
 
