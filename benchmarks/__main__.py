@@ -96,7 +96,7 @@ def _measured_alone(server: Stub, rounds: int) -> list[str]:
     memory = {
         name: {
             "1 KB": _run(server, "memory", name, _endpoint(server, name, "http"), "1000"),
-            "150 KB of small maps": _run(server, "memory", name, server.endpoint("http", MANY_SMALL, "small"), "50"),
+            "150 KB of small maps": _run(server, "memory", name, server.endpoint("http", MANY_SMALL, "small"), "10"),
         }
         for name in names
     }
@@ -114,7 +114,7 @@ def _endpoint(server: Stub, name: str, scheme: str) -> str:
 
 def _run(server: Stub, module: str, *options: str) -> Any:
     command = [sys.executable, "-m", f"benchmarks.{module}", *options]
-    done = subprocess.run(command, env=server.environment, stdout=subprocess.PIPE, check=True, timeout=120)
+    done = subprocess.run(command, env=server.environment, stdout=subprocess.PIPE, check=True, timeout=300)
     return json.loads(done.stdout)
 
 
