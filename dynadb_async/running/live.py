@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Self
 
 from attrs import define, field
 
@@ -15,100 +15,20 @@ from dynadb_async.connection.way import Store as Embedded
 from dynadb_async.connection.ways import Ways
 from dynadb_async.errors import (
     OutcomeUnknownError,
-    TableNotFoundError,
     TableNotReadyError,
     UsageError,
 )
 from dynadb_async.item import Item, Layout, Snapshot, checked_turn_id, history_entry
 from dynadb_async.observer import Observer
+from dynadb_async.running.beside import Beside
 from dynadb_async.running.line import Line, Lines
 from dynadb_async.running.queue import Queue
 from dynadb_async.running.saving import Save
 from dynadb_async.running.store import Store
 from dynadb_async.running.table import Table
 from dynadb_async.running.time_left import TimeLeft
-from dynadb_async.turn import BesideTurn, Session, Turn
-
-if TYPE_CHECKING:
-    from dynadb_async.running.scan import Source
-
-
-@define(eq=False, repr=False)
-class Work:
-    """
-    What is under way in one event loop, for `close` to wait for. It is entered by each piece of work.
-
-    Attributes:
-        table: What they work on.
-        waits_until: When those under way that wait for their turn will have it, on the event loop's clock.
-    """
-
-    table: Table
-    waits_until: float = field(default=0.0, init=False)
-    _pieces: int = field(default=0, init=False)
-    _idle: asyncio.Event = field(factory=asyncio.Event, init=False)
-
-    def __enter__(self) -> None:
-        """Begin a piece."""
-        self._pieces += 1
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """End it."""
-        if kind is TableNotFoundError:
-            self.table.vanished()
-        self._pieces -= 1
-        if not self._pieces:
-            self.waits_until = 0.0
-            self._idle.set()
-
-    async def ended(self, seconds: float) -> None:
-        """Return once nothing is under way any more, or after so many *seconds*."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._pieces:
-                    self._idle.clear()
-                    await self._idle.wait()
-
-
-class Beside(Protocol):
-    """What an adapter keeps besides the users' items."""
-
-    @property
-    def table(self) -> Table:
-        """Where it is kept."""
-        ...
-
-    def of_turn(self, turn: Turn[Any]) -> BesideTurn:
-        """What *turn* stores of it."""
-        ...
-
-    async def delete_all(self, user_id: str) -> None:
-        """Delete all of it that is the user's."""
-        ...
-
-    async def exported(self, user_id: str) -> dict[str, Any]:
-        """All of it that is the user's."""
-        ...
-
-    async def copied(self, user_id: str) -> list[Item]:
-        """The items of it that are the user's."""
-        ...
-
-    async def is_free(self, user_id: str, items: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether the user has nothing, but for what an earlier try to put *items* left."""
-        ...
-
-    async def put(self, user_id: str, items: Sequence[Mapping[str, Any]]) -> None:
-        """Write *items*, which may be written twice, under fresh write ids."""
-        ...
-
-    def over(self, connection: Connection) -> "Beside":
-        """The same, read over another connection."""
-        ...
-
-    def source(self) -> "Source":
-        """Where its users are found."""
-        ...
+from dynadb_async.running.work import Work
+from dynadb_async.turn import Session, Turn
 
 
 @define(eq=False, repr=False)
@@ -138,7 +58,7 @@ class Live:
     work: Work
     is_enabled: bool
     # What an adapter has besides, in a second table; the adapter's own business.
-    beside: "Beside | None" = field(default=None, init=False)
+    beside: Beside | None = field(default=None, init=False)
 
     @classmethod
     def begin(
@@ -209,7 +129,7 @@ class Live:
         """The user's turn; of what is *known* to be stored, if that is as good as to read it now."""
         checked_turn_id(turn_id)
         if not self.is_enabled:
-            return self._with_conversations(self.store.turn(user_id, None, session, turn_id))
+            return self._with_beside(self.store.turn(user_id, None, session, turn_id))
         with self.under_way("load", observer):
             if known is not None:
                 turn = self.store.turn(user_id, known, session, turn_id)
@@ -219,9 +139,9 @@ class Live:
                 turn = await self.store.load(user_id, session, turn_id, until=left.until())
         turn.loaded.observer = observer
         self._note_duplicate(turn)
-        return self._with_conversations(turn)
+        return self._with_beside(turn)
 
-    def _with_conversations(self, turn: Turn[Any]) -> Turn[Any]:
+    def _with_beside(self, turn: Turn[Any]) -> Turn[Any]:
         if self.beside is not None:
             turn.beside = self.beside.of_turn(turn)
         return turn

@@ -10,7 +10,8 @@ from attrs import define
 from dynadb_async.errors import UsageError
 from dynadb_async.item import Item, Layout
 from dynadb_async.item.ours import user_of
-from dynadb_async.running.live import Beside, Live
+from dynadb_async.running.beside import Beside
+from dynadb_async.running.live import Live
 from dynadb_async.running.metered import Meter, Pace
 from dynadb_async.running.scan import Scan, Seen, Source, key_of
 from dynadb_async.running.scan_token import MOST_SEGMENTS, Progress
