@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast, overload
 from dynadb_async.config import Conversations, DynamoDbConfig
 from dynadb_async.errors import UsageError
 from dynadb_async.item import Layout, UserData, checked_clock
+from dynadb_async.running.arguments import check_parts, checked_config
 from dynadb_async.running.block import TurnBlock
 from dynadb_async.running.handling import handled
 from dynadb_async.running.live import Live
@@ -80,7 +81,8 @@ class AsyncDynamoDb(Upkeep, Generic[T]):
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """See the class."""
-        config = DynamoDbConfig(table=config) if isinstance(config, str) else config
+        config = checked_config(config)
+        check_parts(serializer, clock, aws_session)
         serializer = DynamoDbSerializer(config.marshall) if serializer is None else serializer
         super().__init__(
             Layout(config=config, serializer=serializer, user_data=user_data),

@@ -2,16 +2,23 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf, nan
 from typing import Any
 from uuid import uuid4
 
+import aioboto3
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from dynadb_async import (
     AsyncDynamoDb,
+    ConfigError,
+    DynamoDbConfig,
     DynamoDbSerializer,
+    History,
     InvalidUserIdError,
     ItemTooLargeError,
     MalformedItemError,
@@ -20,6 +27,8 @@ from dynadb_async import (
     StoredElements,
     StoredHistory,
     Turn,
+    UsageError,
+    User,
 )
 from dynadb_async.item import Layout, turn_from_item
 from dynadb_async.values.size import attribute_size
@@ -51,6 +60,14 @@ async def db(table: Table) -> AsyncIterator[AsyncDynamoDb[Any]]:
     """An adapter that stores all elements."""
     async with table.adapter(stored_elements=ALL_STORED) as db:
         yield db
+
+
+@pytest.fixture
+async def near(memory: Engine) -> AsyncIterator[AsyncDynamoDb[Any]]:
+    """The same, on the quickest of all engines, for what no engine hears of."""
+    with new_table(memory) as table:
+        async with table.adapter(stored_elements=ALL_STORED) as db:
+            yield db
 
 
 async def store(db: AsyncDynamoDb[Any], user_id: str, **data: Any) -> None:
@@ -195,6 +212,85 @@ async def test_a_turn_id_that_would_burden_each_item_is_told(db: AsyncDynamoDb[A
     """1 to 256 bytes."""
     with pytest.raises(SerializationError, match="turn_id"):
         await db.load(user_id, turn_id=bad_id)
+
+
+NO_CONFIG: dict[str, list[Any]] = {
+    "config": [None, 5, {"table": "users"}, DynamoDbConfig],
+    "serializer": [5, {}, DynamoDbSerializer],
+    "clock": [5, datetime.now(UTC)],
+    "aws_session": [5, {}, aioboto3.Session, boto3.Session()],
+}
+
+
+@pytest.mark.parametrize(("name", "bad"), [(name, bad) for name, all_bad in NO_CONFIG.items() for bad in all_bad])
+def test_what_no_adapter_can_be_made_of_is_told(table_name: str, name: str, bad: Any) -> None:
+    """By the name of what was given, before anything is used."""
+    with pytest.raises(ConfigError, match=f"^expected {name} as .*, got {type(bad).__name__}"):
+        AsyncDynamoDb(**{"config": table_name, name: bad})
+
+
+NO_TIME = ["1", [], True, nan, inf, -inf, Decimal(1)]
+NO_ARGUMENT: dict[str, list[Any]] = {"session": [{}, "s-1", Session], "io_timeout": NO_TIME, "lost_reply": [5, "reply"]}
+
+
+@pytest.mark.parametrize(("name", "bad"), [(name, bad) for name, all_bad in NO_ARGUMENT.items() for bad in all_bad])
+async def test_an_argument_that_is_none_is_told(near: AsyncDynamoDb[Any], user_id: str, name: str, bad: Any) -> None:
+    """One clear error, and nothing was handled or written."""
+
+    async def handler(turn: Any) -> None:
+        pytest.fail(f"was called with {turn}")
+
+    given = {name: bad}
+    uses: list[Any] = [near.handle(user_id, handler, **given)]
+    uses += [near.turn(user_id, **given).__aenter__()] if name != "lost_reply" else []
+    uses += [near.load(user_id, **given)] if name == "session" else []
+    for use in uses:
+        with pytest.raises(UsageError, match=f"^expected {name} as .*, got"):
+            await use
+    assert {} == await near.export(user_id)
+
+
+async def test_what_is_no_turn_or_copy_is_told(near: AsyncDynamoDb[Any], user_id: str) -> None:
+    """Neither something else, nor one that was made by hand."""
+    now = datetime.now(UTC)
+    by_hand = Turn(
+        user=User(id=user_id, data={}, is_new=True),
+        session=Session(),
+        history=History(),
+        created_at=now,
+        updated_at=now,
+    )
+    for bad in (None, {}, user_id, by_hand):
+        with pytest.raises(UsageError, match="expected turn as"):
+            await near.save(bad)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="expected copy as"):
+            await near.restore(bad)  # type: ignore[arg-type]
+
+
+EXCHANGED = [
+    ("user", {}, "turn.user"),
+    ("session", None, "turn.session"),
+    ("history", [], "turn.history"),
+    ("created_at", None, "turn.created_at"),
+    ("session.created_at", "2026-11-26", "session.created_at"),
+    ("history.items", None, r"history\.items"),
+    ("history.items", {"output": "hi"}, r"history\.items"),
+    ("history.items", [{"output": "hi"}, "hi"], r"history\.items\[1\]"),
+]
+
+
+@pytest.mark.parametrize(("part", "value", "said"), EXCHANGED)
+async def test_a_part_of_a_turn_that_is_none_is_told(
+    near: AsyncDynamoDb[Any], user_id: str, part: str, value: Any, said: str
+) -> None:
+    """Nothing is written that the next turn could not read."""
+    turn = await near.load(user_id, session=Session("s-1"))
+    whole, _, name = part.rpartition(".")
+    setattr(getattr(turn, whole) if whole else turn, name, value)
+
+    with pytest.raises((UsageError, SerializationError), match=f"expected.*{said}"):
+        await near.save(turn)
+    assert (await near.load(user_id)).user.is_new
 
 
 @pytest.mark.parametrize("is_new", [True, False])

@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from dynadb_async import AsyncDynamoDb, ThrottledError, Turn, VersionConflictError
 from dynadb_async.opentelemetry import instrument
+from dynadb_async.running.metered import Meter
 from tests.engines import Engine
 from tests.proxy import Fault, FaultProxy, script
 from tests.tables import Table, new_table
@@ -234,10 +235,11 @@ async def test_an_observer_of_ones_own_may_give_another_one(table: Table, table_
         async with db:
             await visit(db, table_name, turn_id="t-1")
             await visit(db, table_name, turn_id="t-1")
+        Meter(observer).duplicate()
 
     assert heard == [
-        *("turn", "load", "save", "turn", "load", "duplicate"),
-        *("turn", "inner load", "inner duplicate", "turn", "inner load", "inner duplicate"),
+        *("turn", "load", "save", "turn", "load", "duplicate", "duplicate"),
+        *("turn", "inner load", "inner duplicate", "turn", "inner load", "inner duplicate", "duplicate"),
     ]
 
 

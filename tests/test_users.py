@@ -30,6 +30,8 @@ BAD: list[dict[str, Any]] = [
     {"segments": 0},
     {"segments": 1.5},
     {"max_capacity": 0},
+    {"max_capacity": "1"},
+    {"max_capacity": True},
     {"token": "xyz"},
 ]
 PEOPLE = {f"user-{number}" for number in range(40)}

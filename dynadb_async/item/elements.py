@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
+from attrs import NOTHING
+
 from dynadb_async.config import StoredHistory
 from dynadb_async.errors import SerializationError, UsageError
 from dynadb_async.item.kept import attribute_with
@@ -63,7 +65,7 @@ def attributes_of_turn(
     if stored.session is not None:
         item[SESSION] = layout.attribute(SESSION, _session(turn, loaded.elements[SESSION]))
     if stored.history is not None:
-        items = [entry or {}, *turn.history.items]
+        items = [entry or {}, *_earlier(turn.history.items)]
         item[HISTORY] = trimmed_history(layout, stored.history, {**loaded.elements[HISTORY], "items": items})
     if stored.created_at:
         item[CREATED_AT] = {"S": text_of_time(turn.created_at, "turn.created_at")}
@@ -118,6 +120,16 @@ def _session(turn: Turn[Any], stored: Element) -> Element:
     }
     kept = {name: value for name, value in known.items() if name not in members}
     return kept | {name: value for name, value in members.items() if value is not None}
+
+
+def _earlier(items: object) -> list[Any] | tuple[Any, ...]:
+    """The older entries, if the next turn can read them."""
+    if not isinstance(items, list | tuple):
+        raise SerializationError(f"expected a list of maps, got {type(items).__name__}", (HISTORY, "items"))
+    for place, entry in enumerate(items):
+        if type(entry) is not dict and isinstance(entry, NO_MAPS) and entry is not NOTHING:
+            raise SerializationError(f"expected a map, got {type(entry).__name__}", (HISTORY, "items", place))
+    return items
 
 
 def trimmed_history(layout: Layout, history: StoredHistory, element: Element) -> AttributeValue:

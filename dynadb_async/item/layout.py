@@ -183,7 +183,7 @@ def text_of_time(moment: datetime, what: str = "the turn's times") -> str:
     Raises:
         UsageError: It has no time zone; *what* names it.
     """
-    if moment.tzinfo is not UTC:
+    if getattr(moment, "tzinfo", None) is not UTC:
         moment = aware(moment, what).astimezone(UTC)
     # In JSON it is the same, and made quicker than by `isoformat`; the fraction is there if it is not zero.
     try:

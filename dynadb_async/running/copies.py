@@ -9,6 +9,7 @@ from dynadb_async.item import Item
 from dynadb_async.item.copy import UserCopy, fresh
 from dynadb_async.item.ours import user_of
 from dynadb_async.item.recent import recent_turns, write_of
+from dynadb_async.running.arguments import refuse
 from dynadb_async.running.live import Live
 from dynadb_async.running.scan import Seen
 from dynadb_async.running.users import Reading
@@ -35,6 +36,9 @@ async def copy_of_user(live: Live, user_id: str) -> UserCopy | None:
 
 async def restore(live: Live, copy: UserCopy, *, overwrite: bool, is_dry: bool = False) -> bool:
     """Write *copy*, conversations first and the item last: what was cut short is told from what is there."""
+    given: object = copy
+    if not isinstance(given, UserCopy):
+        refuse("copy", "a UserCopy (of a line: UserCopy.from_json)", given)
     user_id, item = _read(live, copy)
     if copy.conversations and live.beside is None:
         msg = "the user has conversations, but none are configured; set conversations=Conversations(table)"

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from dynadb_async.errors import ReplyLostError, UsageError, VersionConflictError
+from dynadb_async.running.arguments import check_functions
 from dynadb_async.running.live import Live
 from dynadb_async.running.stay import Stay
 from dynadb_async.turn import Session, Turn
@@ -25,7 +26,7 @@ async def handled(
     lost_reply: LostReply | None,
 ) -> Any:
     """A whole turn; on a true conflict, with which only *handler* can deal, once more from the beginning."""
-    _check_is_function(handler)
+    check_functions(handler, lost_reply)
     async with Stay(live, user_id, io_timeout, is_patient=True) as stay:
         stay.check_turn_came()
         run = 1
@@ -43,12 +44,6 @@ async def handled(
                 run += 1
             else:
                 return await _first_reply(turn, lost_reply)
-
-
-def _check_is_function(handler: object) -> None:
-    if not callable(handler):
-        msg = f"expected a coroutine function as handler, got {type(handler).__name__}; pass the function, uncalled"
-        raise UsageError(msg)
 
 
 async def _answer(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: Stay) -> None:

@@ -20,6 +20,7 @@ from dynadb_async.errors import (
 )
 from dynadb_async.item import Item, Layout, Snapshot, checked_turn_id, history_entry
 from dynadb_async.observer import Observer
+from dynadb_async.running.arguments import check_session, check_turn
 from dynadb_async.running.beside import Beside
 from dynadb_async.running.line import Line, Lines
 from dynadb_async.running.queue import Queue
@@ -128,6 +129,7 @@ class Live:
     ) -> Turn[Any]:
         """The user's turn; of what is *known* to be stored, if that is as good as to read it now."""
         checked_turn_id(turn_id)
+        check_session(session)
         if not self.is_enabled:
             return self._with_beside(self.store.turn(user_id, None, session, turn_id))
         with self.under_way("load", observer):
@@ -148,9 +150,7 @@ class Live:
 
     async def save(self, turn: Turn[Any], left: TimeLeft, line: Line | None = None) -> None:
         """Store the turn, or delete its user, or neither, as the turn wants it; *line*, if it is in one already."""
-        if turn.user.id != turn.loaded.user_id:
-            msg = "the turn's user was exchanged for another one; open a turn of that user instead"
-            raise UsageError(msg)
+        check_turn(turn)
         if turn.loaded.may_run_again:
             msg = (
                 "a checkpoint within handle(), which may run its handler again; use turn() for a turn with checkpoints"

@@ -34,6 +34,8 @@ class Meter:
 
     def duplicate(self) -> None:
         """See `Observer`."""
+        if self.observer is not None:
+            self.observer.duplicate()
 
     def over(self, connection: Connection) -> Connection:
         """The same connection, measured."""

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from dynadb_async.running.arguments import seconds
+
 
 class TimeLeft:
     """
@@ -16,7 +18,7 @@ class TimeLeft:
     def __init__(self, operation_timeout: float, io_timeout: float | None) -> None:
         self.operation_timeout: float = operation_timeout
         self._loop = asyncio.get_running_loop()
-        self._end = None if io_timeout is None else self._loop.time() + io_timeout
+        self._end = None if io_timeout is None else self._loop.time() + seconds(io_timeout)
         self._paused_at = 0.0
 
     @property

@@ -41,7 +41,7 @@ class Bounds:
         problems = {
             "limit is at least 1": self.limit is not None and not _is_count(self.limit),
             f"segments are 1 to {MOST_SEGMENTS}": not _is_count(self.segments) or self.segments > MOST_SEGMENTS,
-            "max_capacity is a number above 0": self.max_capacity is not None and not self.max_capacity > 0,
+            "max_capacity is a number above 0": self.max_capacity is not None and not _is_rate(self.max_capacity),
         }
         for problem, is_so in problems.items():
             if is_so:
@@ -51,6 +51,10 @@ class Bounds:
 
 def _is_count(number: Any) -> bool:
     return type(number) is int and number >= 1
+
+
+def _is_rate(number: Any) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and number > 0
 
 
 @define(eq=False)
