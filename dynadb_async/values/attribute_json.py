@@ -66,8 +66,9 @@ def decoded(body: bytes, *maps: str) -> Any:
         ValueError, TypeError, AttributeError, RecursionError: It is no JSON, or there is something else in *maps*.
     """
     members = parsed(body)
-    # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked.
-    if b'"B' in body and _may_hold_binaries(body) and isinstance(members, dict):
+    # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked. One
+    # byte is found far quicker than two.
+    if b"B" in body and _may_hold_binaries(body) and isinstance(members, dict):
         for name in maps:
             if isinstance(members.get(name), dict):
                 members[name] = _with_binaries(members[name])
