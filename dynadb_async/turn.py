@@ -1,8 +1,9 @@
 """What a handler reads and changes: the user, the session and the history of one turn."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from datetime import datetime
-from typing import Any, Generic, Protocol, Self
+from typing import Any, Generic, Literal, Protocol, Self
 
 from attrs import define, evolve, field, frozen
 from typing_extensions import TypeVar
@@ -214,6 +215,7 @@ class Turn(Generic[T]):
         entities: For the history: the entities in it.
         output: For the history: what was said in return.
         response: For the history, and for a second delivery of this turn: the platform's reply.
+        on_conflict: As in the configuration, for this turn alone; None: as configured.
     """
 
     user: User[T]
@@ -233,6 +235,9 @@ class Turn(Generic[T]):
     response: Any = None
     is_discarded: bool = field(default=False, init=False)
     is_forgotten: bool = field(default=False, init=False)
+    on_conflict: Literal["merge", "raise", "overwrite"] | Callable[[str, Any, Any, Any], Any] | None = field(
+        default=None, init=False
+    )
     beside: BesideTurn | None = field(default=None, init=False)
     # What the adapter must know to save this turn; a matter of `item`, opaque here.
     loaded: Any = field(default=None, alias="loaded")
@@ -247,6 +252,12 @@ class Turn(Generic[T]):
             *(flag.removeprefix("is_") for flag in flags if getattr(self, flag) is True),
         ]
         return f"Turn({', '.join(parts)})"
+
+    @property
+    def revision(self) -> str | None:
+        """What names the newest write that this turn knows of; None if there is none, or another program wrote it."""
+        revision: str | None = None if self.loaded is None else self.loaded.revision
+        return revision
 
     def conversation(self, conversation_id: str) -> TurnConversation:
         """

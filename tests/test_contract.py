@@ -649,6 +649,65 @@ async def test_on_conflict_function_may_delete(table: Table, serializer: Seriali
     assert await both_change_the_name(table, serializer, user_id, lambda *_: NOTHING) == {"kept": 1, "theirs": 2}
 
 
+async def test_a_turn_has_an_on_conflict_of_its_own(db: AsyncDynamoDb[Any], user_id: str) -> None:
+    """It holds for that turn, where the configuration says to merge; what is none is refused at once."""
+    await store(db, user_id, kept=1)
+    strict, whole, asking, plain = [await db.load(user_id) for _ in range(4)]
+    for name, turn in {"strict": strict, "whole": whole, "asking": asking, "plain": plain}.items():
+        turn.user.data["name"] = name
+    plain.user.data["plain"] = 1
+    await db.save(plain)
+
+    strict.on_conflict, whole.on_conflict, asking.on_conflict = "raise", "overwrite", lambda *_: "both"
+    strict.user.data.pop("name")
+    with pytest.raises(VersionConflictError, match="the item"):
+        await db.save(strict)
+    await db.save(asking)
+    assert await stored_data(db, user_id) == {"kept": 1, "name": "both", "plain": 1}
+    await db.save(whole)
+    assert await stored_data(db, user_id) == {"kept": 1, "name": "whole"}
+    plain.on_conflict = "ours"  # type: ignore[assignment]
+    with pytest.raises(UsageError, match=r"turn\.on_conflict: expected 'merge'"):
+        await db.save(plain)
+
+
+async def test_handle_runs_again_where_its_turn_may_not_merge(db: AsyncDynamoDb[Any], user_id: str) -> None:
+    """So what a handler decides by one member is still true when it writes another."""
+    seen = []
+
+    async def handler(turn: Turn) -> None:
+        turn.on_conflict = "raise"
+        seen.append(turn.user.data.get("theirs"))
+        turn.user.data["ours"] = 1
+        if len(seen) == 1:
+            theirs = await db.load(user_id)
+            theirs.user.data["theirs"] = 2
+            await db.save(theirs)
+
+    await db.handle(user_id, handler)
+
+    assert [None, 2] == seen
+    assert await stored_data(db, user_id) == {"ours": 1, "theirs": 2}
+
+
+async def test_a_revision_names_the_newest_write(
+    db: AsyncDynamoDb[Any], table: Table, serializer: Serializer, user_id: str
+) -> None:
+    """Each write has another one, whoever loads it has the same, and what another program wrote has none."""
+    turn = await db.load(user_id)
+    assert turn.revision is None
+    revisions = [None]
+    for visits in range(2):
+        turn.user.data["visits"] = visits
+        await db.save(turn)
+        revisions.append(turn.revision)
+        assert turn.revision == (await db.load(user_id)).revision
+    assert 3 == len({*revisions})
+
+    overwrite_as_jovo(table, serializer, user_id, {"visits": 2}, "2026-03-01T12:00:07.000Z")
+    assert (await db.load(user_id)).revision is None
+
+
 # A turn delivered twice
 
 

@@ -1,12 +1,19 @@
 """The settings: frozen, from Python, a dict or the environment, with the rules that they obey."""
 
 from dynadb_async.config.client import ClientConfig, is_embedded
-from dynadb_async.config.config import ConflictResolver, DynamoDbConfig, MarshallConfig
+from dynadb_async.config.config import (
+    CONFLICT_POLICY,
+    ConflictResolver,
+    DynamoDbConfig,
+    MarshallConfig,
+    is_conflict_policy,
+)
 from dynadb_async.config.conversations import Conversations, ConversationTableConfig
 from dynadb_async.config.elements import HistoryFunction, StoredElements, StoredHistory, StoredSession
 from dynadb_async.config.table import OnDemand, Provisioned, TableConfig, TimeToLive
 
 __all__ = [
+    "CONFLICT_POLICY",
     "ClientConfig",
     "ConflictResolver",
     "ConversationTableConfig",
@@ -21,5 +28,6 @@ __all__ = [
     "StoredSession",
     "TableConfig",
     "TimeToLive",
+    "is_conflict_policy",
     "is_embedded",
 ]

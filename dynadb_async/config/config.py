@@ -19,6 +19,16 @@ ConflictResolver = Callable[[str, Any, Any, Any], Any]
 """`(path, loaded, ours, theirs) -> value`: decides what a merge can't; a plain function, and no coroutine function."""
 
 
+CONFLICT_POLICY = (
+    "'merge', 'raise', 'overwrite' or a function (path, loaded, ours, theirs) -> value, which nobody would await"
+)
+
+
+def is_conflict_policy(value: object) -> bool:
+    """Whether *value* is what `CONFLICT_POLICY` says."""
+    return value in ("merge", "raise", "overwrite") if isinstance(value, str) else _is_plain_function(value)
+
+
 def _is_plain_function(value: object) -> bool:
     """Whether it can be called, and what comes of it need not be awaited."""
     while isinstance(value, partial):
@@ -29,10 +39,6 @@ def _is_plain_function(value: object) -> bool:
 
 _false = expected(
     "False, since True wraps the item in one more map and DynamoDB refuses each save", lambda value: value is False
-)
-_way_of_conflicts = expected(
-    "'merge', 'raise', 'overwrite' or a function (path, loaded, ours, theirs) -> value, which nobody would await",
-    lambda value: value in ("merge", "raise", "overwrite") if isinstance(value, str) else _is_plain_function(value),
 )
 
 
@@ -87,7 +93,7 @@ class DynamoDbConfig:
     stored_elements: StoredElements = field(factory=StoredElements, kw_only=True, validator=one_of(StoredElements))
     enabled: bool = field(default=True, kw_only=True, validator=a_bool)
     on_conflict: Literal["merge", "raise", "overwrite"] | ConflictResolver = field(
-        default="merge", kw_only=True, validator=_way_of_conflicts
+        default="merge", kw_only=True, validator=expected(CONFLICT_POLICY, is_conflict_policy)
     )
     recent_turns: int = field(default=8, kw_only=True, validator=an_int(1))
     recent_responses: int = field(default=2, kw_only=True, validator=an_int(0))

@@ -1,6 +1,6 @@
 """A turn as an item and back, its save as an update with its condition: the only place that knows attribute names."""
 
-from dynadb_async.item.conflict import is_written, rebased
+from dynadb_async.item.conflict import check_policy, is_written, rebased
 from dynadb_async.item.elements import attributes_of_turn, history_entry
 from dynadb_async.item.layout import Item, Layout, checked_clock, new_write_id
 from dynadb_async.item.loading import Loaded, note_duplicate, turn_from_item
@@ -21,6 +21,7 @@ __all__ = [
     "Update",
     "UserData",
     "attributes_of_turn",
+    "check_policy",
     "checked_clock",
     "checked_turn_id",
     "entry_of_turn",

@@ -5,8 +5,8 @@ from typing import Any
 
 from attrs import NOTHING
 
-from dynadb_async.config import ConflictResolver, StoredHistory
-from dynadb_async.errors import Path, SerializationError, VersionConflictError, dotted
+from dynadb_async.config import CONFLICT_POLICY, ConflictResolver, StoredHistory, is_conflict_policy
+from dynadb_async.errors import Path, SerializationError, UsageError, VersionConflictError, dotted
 from dynadb_async.item.elements import trimmed_history
 from dynadb_async.item.layout import (
     CREATED_AT,
@@ -26,6 +26,7 @@ from dynadb_async.item.recent import recent_turns, write_of
 from dynadb_async.item.unfinished import open_digests, places_of, without
 from dynadb_async.item.user_data import version_of
 from dynadb_async.item.user_merge import merged_user, refuse_older
+from dynadb_async.turn import Turn
 
 MAPS: tuple[Path, ...] = ((USER, "data"), (SESSION, "data"))
 ITEMS: Path = (HISTORY, "items")
@@ -36,16 +37,28 @@ def is_written(layout: Layout, current: Item, write: str) -> bool:
     return any(write_of(entry) == write for entry in recent_turns(layout, current))
 
 
-def rebased(layout: Layout, ours: Item, loaded: Loaded, current: Item, *, turn_id: str | None = None) -> Item:
+def check_policy(turn: Turn[Any]) -> None:
+    """
+    Refuse an `on_conflict` of the turn that says nothing.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if turn.on_conflict is not None and not is_conflict_policy(turn.on_conflict):
+        raise UsageError(f"turn.on_conflict: expected {CONFLICT_POLICY}, or None")
+
+
+def rebased(layout: Layout, turn: Turn[Any], ours: Item, current: Item) -> Item:
     """
     Our attributes as they have to be stored over *current*, which another turn, or an earlier save of ours, made.
 
-    Of *turn_id*, there may be other deliveries that have not ended: our history entry takes the place of theirs.
+    Of the turn, there may be other deliveries that have not ended: our history entry takes the place of theirs.
 
     Raises:
         VersionConflictError: Both changed the same thing, and `on_conflict` does not decide.
     """
-    policy = layout.config.on_conflict
+    loaded: Loaded = turn.loaded
+    policy = layout.config.on_conflict if turn.on_conflict is None else turn.on_conflict
     attempt, is_newest = _landed_attempt(layout, loaded, current)
     if policy == "raise" and not is_newest:
         raise VersionConflictError
@@ -53,9 +66,8 @@ def rebased(layout: Layout, ours: Item, loaded: Loaded, current: Item, *, turn_i
         if USER in ours:
             refuse_older(*(version_of(layout.element(side, USER).get("data")) for side in (ours, current)))
         return ours
-    if attempt is None:
-        return merged(layout, loaded.base.item(), ours, current, turn_id=turn_id, is_saved=loaded.is_saved)
-    return merged(layout, attempt, ours, current, turn_id=turn_id, is_saved=True)
+    base, is_saved = (loaded.base.item(), loaded.is_saved) if attempt is None else (attempt, True)
+    return merged(layout, base, ours, current, policy=policy, turn_id=turn.turn_id, is_saved=is_saved)
 
 
 def _landed_attempt(layout: Layout, loaded: Loaded, current: Item) -> tuple[Item | None, bool]:
@@ -68,7 +80,14 @@ def _landed_attempt(layout: Layout, loaded: Loaded, current: Item) -> tuple[Item
 
 
 def merged(
-    layout: Layout, base: Item, ours: Item, theirs: Item, *, turn_id: str | None = None, is_saved: bool = False
+    layout: Layout,
+    base: Item,
+    ours: Item,
+    theirs: Item,
+    *,
+    policy: str | ConflictResolver | None = None,
+    turn_id: str | None = None,
+    is_saved: bool = False,
 ) -> Item:
     """
     Three-way merge of the stored elements and times; *is_saved*: our history entry is in *base* already.
@@ -80,7 +99,7 @@ def merged(
         SerializationError: What `on_conflict` returned can't be stored in its place.
     """
     conflicts: list[Path] = []
-    resolve = _resolve(layout.config.on_conflict, conflicts)
+    resolve = _resolve(layout.config.on_conflict if policy is None else policy, conflicts)
     result = dict(ours)
     sides = {
         name: [layout.element(side, name) for side in (base, ours, theirs)] for name in layout.elements if name in ours

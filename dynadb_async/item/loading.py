@@ -70,6 +70,11 @@ class Loaded:
     refusals: int = 0
     observer: Observer | None = None
 
+    @property
+    def revision(self) -> str | None:
+        """The newest write id, unless nothing is stored, or another program wrote it."""
+        return None if self.stored is None or self.is_expired else self.stored.newest
+
     def saved(self, write: str, base: Snapshot, stored: Snapshot, *, is_merged: bool) -> None:
         """The save named *write* was acknowledged."""
         self.base, self.stored = base, stored

@@ -18,7 +18,7 @@ from dynadb_async.errors import (
     TableNotReadyError,
     UsageError,
 )
-from dynadb_async.item import Item, Layout, Snapshot, checked_turn_id, history_entry
+from dynadb_async.item import Item, Layout, Snapshot, check_policy, checked_turn_id, history_entry
 from dynadb_async.observer import Observer
 from dynadb_async.running.arguments import check_session, check_turn
 from dynadb_async.running.beside import Beside
@@ -157,6 +157,7 @@ class Live:
             )
             raise UsageError(msg)
         checked_turn_id(turn.turn_id)
+        check_policy(turn)
         if turn.is_discarded or turn.is_duplicate or not self.is_enabled:
             return
         try:

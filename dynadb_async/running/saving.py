@@ -140,7 +140,7 @@ class Save:
             return None
         recent = self._recent_entry(ours)
         if loaded.is_merged and loaded.stored is not None:
-            merged = items.rebased(self.layout, ours, loaded, loaded.stored.item(), turn_id=turn.turn_id)
+            merged = items.rebased(self.layout, turn, ours, loaded.stored.item())
             return self._attempt(merged, recent, Snapshot.of(self.layout, ours), now)
         return self._attempt(ours, recent, None, now)
 
@@ -223,7 +223,7 @@ class Save:
         if self.layout.is_expired(current, self.store.clock()):
             loaded.stored, loaded.is_expired = found, True
             return ours
-        attributes = items.rebased(self.layout, ours, loaded, current, turn_id=self.turn.turn_id)
+        attributes = items.rebased(self.layout, self.turn, ours, current)
         loaded.stored, loaded.is_expired, loaded.is_merged = found, False, True
         return attributes
 
