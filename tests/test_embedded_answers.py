@@ -14,12 +14,18 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dynadb_async.connection.codes import CONDITION_FAILED, failure_of_answer
+from dynadb_async.connection.codes import (
+    CONDITION_FAILED,
+    TRANSACTION_REFUSED,
+    failure_of_answer,
+    transaction_refused,
+)
 from dynadb_async.connection.embedded.store import MemoryStore, store_at
 from dynadb_async.connection.embedded.tables import comparable
-from dynadb_async.connection.failures import AttemptFailedError, ConditionFailedError
+from dynadb_async.connection.failures import AttemptFailedError, ConditionFailedError, TransactionRefusedError
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.way import Store
+from dynadb_async.values.attribute_json import encoded
 from tests.engines import Engine
 from tests.sizes import of_size
 
@@ -59,17 +65,28 @@ def _of_server(server: Any, operation: str, parameters: dict[str, Any]) -> Outco
         response: dict[str, Any] = dict(error.response)
         if response["Error"]["Code"] == CONDITION_FAILED:
             return "condition", comparable_item(response.get("Item"))
+        if response["Error"]["Code"] == TRANSACTION_REFUSED:
+            return _of_refusal(transaction_refused(response), parameters)
         return "refused", failure_of_answer(response).code
     return "answered", _members(operation, answer)
 
 
+def _of_refusal(refusal: Exception, parameters: dict[str, Any]) -> Outcome:
+    if isinstance(refusal, AttemptFailedError):
+        return "refused", refusal.failure.code
+    assert isinstance(refusal, TransactionRefusedError)
+    places = range(len(parameters["TransactItems"]))
+    return "transaction", [(refusal.is_refused(place), comparable_item(refusal.item(place, {}))) for place in places]
+
+
 def _of_store(store: Store, operation: str, parameters: dict[str, Any]) -> Outcome:
     try:
-        answer = store.answer(Request.of(operation, parameters), time.monotonic() + 10)
+        request = Request(operation, parameters.get("TableName", "several"), encoded(parameters))
+        answer = store.answer(request, time.monotonic() + 10)
     except ConditionFailedError as failed:
         return "condition", comparable_item(failed.item)
-    except AttemptFailedError as failed:
-        return "refused", failed.failure.code
+    except (AttemptFailedError, TransactionRefusedError) as failed:
+        return _of_refusal(failed, parameters)
     return "answered", _members(operation, answer)
 
 
@@ -82,7 +99,7 @@ def _members(operation: str, answer: Mapping[str, Any]) -> Any:
             names = ("TableName", "TableStatus", "KeySchema", "ItemCount")
             definitions = sorted(map(str, table["AttributeDefinitions"]))
             return definitions, [table[name] for name in names]
-        case "CreateTable":
+        case "CreateTable" | "TransactWriteItems":
             return None
         case _:
             return {name: member for name, member in answer.items() if name != "ResponseMetadata"}
@@ -165,6 +182,8 @@ malformed = st.one_of(
             {"M": {"": {"S": "a"}}},
             {"L": [{"N": "x"}]},
             {"M": {"a": {"SS": []}}},
+            {"S": None},
+            {"L": [{"BOOL": None}]},
         ]
     ),
 )
@@ -250,6 +269,21 @@ def test_values(pair: Pair, table: str, value: dict[str, Any], within: str) -> N
     pair.asked("GetItem", TableName=table, Key=key)
 
 
+NUMERALS = ["2.0", "2.50", "1E+2", "1e30", "-0", "0e5", "00012", "+1", ".5", "5.", "1e-7", "-9.9e-5", "9" * 38 + "e80"]
+NUMERALS += ["0.12345678901234567890", "1.5e125", "-1e-130", "9007199254740993", "12345678901234567890"]
+
+
+def test_numbers_come_back_without_what_says_nothing(pair: Pair, table: str) -> None:
+    """No exponent and no needless zero: 2.0 is 2. So does AWS, and DynamoDB Local at the top of an item that is put."""
+    item = {KEY: {"S": "ada"}} | {f"n{place}": {"N": numeral} for place, numeral in enumerate(NUMERALS)}
+    pair.asked("PutItem", TableName=table, Item=item)
+    read = Request.of("GetItem", {"TableName": table, "Key": {KEY: {"S": "ada"}}})
+
+    expected = pair.server.get_item(**read.parameters)["Item"]
+    for store in pair.stores:
+        assert expected == store.answer(read, time.monotonic() + 10)["Item"]
+
+
 @pytest.mark.parametrize("key", BAD_KEYS, ids=range(len(BAD_KEYS)))
 def test_keys(pair: Pair, table: str, key: dict[str, Any]) -> None:
     """What can't be a key of this table is refused, or not, by all alike."""
@@ -310,6 +344,9 @@ WRONG_UPDATES: list[tuple[str, dict[str, str]]] = [
     ("SET #0 = :1", {"#0": "a"}),
     ("SET #0 = :0, #2 = :0", {"#0": "a"}),
     ("SET #0 = :0", {"#0": ""}),
+    ("SET #0 = :0", {"#0": "n" * 65_536}),
+    ("SET a = :0", {}),
+    ("SET #0 = :0, a = :0, " + ", ".join([f"b{n} = :0" for n in range(500)]), {"#0": "c"}),
 ]
 
 
@@ -350,6 +387,104 @@ def test_a_table_with_a_sort_key(pair: Pair) -> None:
     pair.asked("DescribeTable", TableName=name)
     for key in ({KEY: {"S": "a"}, "number": {"N": "1"}}, {KEY: {"S": "a"}}, {KEY: {"S": "a"}, "number": {"S": "1"}}):
         pair.asked("GetItem", TableName=name, Key=key)
+
+
+SORT_KEYS = {"S": ["", "Z", "a", "a/1", "b", "é", "\uffff", "\U0001f600"], "N": ["-1", "0", "2.5", "3", "1e1", "1e9"]}
+
+
+@pytest.mark.parametrize("kind", ["S", "N"])
+def test_queries(pair: Pair, kind: str) -> None:
+    """The same order, pages and refusals: bounds, limits and beginnings that are empty, outside or the wrong way."""
+    table, keys = f"test-{uuid4().hex}", [{kind: text} for text in SORT_KEYS[kind]]
+    pair.asked("CreateTable", TableName=table, **schema(userId="S", name=kind))
+    for key in keys:
+        pair.asked("PutItem", TableName=table, Item={"userId": {"S": "u"}, "name": key})
+
+    def query(user: str = "u", first: Any = None, last: Any = None, **more: Any) -> None:
+        values = {":key": {"S": user}} | ({} if first is None else {":first": first, ":last": last})
+        names = {"#key": "userId"} | ({} if first is None else {"#name": "name"})
+        more |= {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+        condition = "#key = :key" + ("" if first is None else " AND #name BETWEEN :first AND :last")
+        pair.asked("Query", TableName=table, KeyConditionExpression=condition, **more)
+
+    forward: dict[str, Any]
+    for forward in ({}, {"ScanIndexForward": False}):
+        for limit in (-1, 0, 1, len(keys) - 1, len(keys), 100):
+            query(Limit=limit, **forward)
+        query(first=keys[1], last=keys[3], **forward)
+        for start in (keys[0], keys[2], keys[4]):
+            for user in ("u", "v"):
+                query(ExclusiveStartKey={"userId": {"S": user}, "name": start}, **forward)
+            query(first=keys[1], last=keys[3], ExclusiveStartKey={"userId": {"S": "u"}, "name": start}, **forward)
+    query("")
+    query("nobody")
+    query(first=keys[3], last=keys[1])
+    query(first=keys[0], last=keys[3])
+    query(first={"B": b"a"}, last={"B": b"b"})
+
+
+@pytest.mark.parametrize(
+    "asked", [{"Segment": 0}, {"TotalSegments": 2}, {"Segment": 2, "TotalSegments": 2}, {"Limit": 0}], ids=str
+)
+def test_wrong_scans(pair: Pair, table: str, asked: dict[str, int]) -> None:
+    """What no scan can be is refused by all."""
+    assert pair.asked("Scan", TableName=table, **asked) == ("refused", "ValidationException")
+
+
+def test_a_scan_goes_on_where_it_was(pair: Pair, table: str) -> None:
+    """A key of another segment is no place to go on from."""
+    for user in range(8):
+        pair.asked("PutItem", TableName=table, Item={KEY: {"S": f"u{user}"}})
+    for ask in [partial(_of_server, pair.server), *(partial(_of_store, store) for store in pair.stores)]:
+        asked: dict[str, Any] = {"TableName": table, "TotalSegments": 2}
+        (_, one), (_, other) = (ask("Scan", asked | {"Segment": segment}) for segment in range(2))
+        start = {"ExclusiveStartKey": {KEY: one["Items"][0][KEY]}}
+        assert ask("Scan", asked | start | {"Segment": 0})[1]["Items"] == one["Items"][1:]
+        assert ask("Scan", asked | start | {"Segment": 1})[0] == "refused"
+        assert other["Items"]
+
+
+def test_transactions(pair: Pair, table: str) -> None:
+    """All or nothing: conditions with their items, one item twice, and what is too large by itself or with the rest."""
+    there, more, new = ({KEY: {"S": user}} for user in ("there", "more", "new"))
+    absent = {"ConditionExpression": "attribute_not_exists(#k)", "ExpressionAttributeNames": {"#k": KEY}}
+    told = absent | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    pair.asked("PutItem", TableName=table, Item=there | {"old": {"S": "x" * 300_000}})
+
+    def put(item: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"Put": {"TableName": table, "Item": item, **more}}
+
+    grown = {
+        "Update": {
+            "TableName": table,
+            "Key": there,
+            "UpdateExpression": "SET #0 = :0",
+            "ExpressionAttributeNames": {"#0": "user"},
+            "ExpressionAttributeValues": {":0": {"S": "x" * 200_000}},
+        }
+    }
+    delete = {"Delete": {"TableName": table, "Key": more}}
+    for members in (
+        [put(there, **told), put(new, **told)],
+        [put(new), put(there, **absent), delete],
+        [put(new), grown],
+        [put(new), delete, put(more)],
+        [put(new | {"user": {"S": "x" * 409_600}})],
+        [put(new | {"user": {"SS": []}})],
+        [put({"id": {"S": "ada"}})],
+        [put({KEY: {"S": f"{n}"}, "user": {"S": "x" * 400_000}}) for n in range(11)],
+        [put({KEY: {"S": f"{n}"}}) for n in range(101)],
+        [],
+        [put(new, **told), delete],
+    ):
+        pair.asked("TransactWriteItems", TransactItems=members)
+        pair.asked("GetItem", TableName=table, Key=new)
+
+
+def test_what_is_not_known_is_refused() -> None:
+    """A parameter that this package never sends is not passed over in silence."""
+    refused = ("refused", "ValidationException")
+    assert refused == _of_store(MemoryStore(), "GetItem", {"TableName": "users", "Key": {}, "AttributesToGet": ["a"]})
 
 
 @pytest.mark.parametrize("is_consistent", [True, False])

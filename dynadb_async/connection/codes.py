@@ -125,7 +125,9 @@ def transaction_refused(answer: Mapping[str, Any]) -> Exception:
     if MEMBER_REFUSED in codes:
         return TransactionRefusedError(reasons)
     code = codes[0] if codes else TRANSACTION_REFUSED
-    return AttemptFailedError(failure_of_answer({**answer, "Error": {"Code": MEANT.get(code, code)}}))
+    texts = [reason.get("Message") for reason in reasons if reason.get("Code") == code]
+    error = {"Code": MEANT.get(code, code), "Message": texts[0] if texts else None}
+    return AttemptFailedError(failure_of_answer({**answer, "Error": error}))
 
 
 MEANT = {"ValidationError": "ValidationException", "AccessDenied": "AccessDeniedException"}

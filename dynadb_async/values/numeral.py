@@ -113,6 +113,18 @@ def canonical_numeral(number: float | Decimal) -> str:
     return str(UNROUNDED.normalize(exact)) if exact else "0"
 
 
+def plain_numeral(numeral: str) -> str:
+    """
+    A number's text as DynamoDB gives it back: without an exponent, and without zeros that say nothing.
+
+    Measured on DynamoDB Local 3.3; a number beyond the range, which it can't hold, stays as it is.
+    """
+    number = UNROUNDED.normalize(Decimal(numeral))
+    if not number:
+        return "0"
+    return f"{number:f}" if LOWEST_EXPONENT <= number.adjusted() <= HIGHEST_EXPONENT else numeral
+
+
 def refuse_collisions(numbers: Collection[Any]) -> None:
     """
     Refuse what can't be made a set of without blocking the program.

@@ -15,9 +15,20 @@ from dynadb_async.connection.embedded.rules import (
     refused,
 )
 from dynadb_async.connection.embedded.tables import Item, Table, Tables
+from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 
 READ_UNIT, WRITE_UNIT = 4096, 1024
+
+# What this package may ask of an item; anything else would be passed over in silence.
+KNOWN = frozenset(
+    {
+        *("TableName", "Key", "Item", "RequestItems", "TransactItems", "ConsistentRead", "ReturnConsumedCapacity"),
+        *("ConditionExpression", "KeyConditionExpression", "ProjectionExpression", "UpdateExpression"),
+        *("ExpressionAttributeNames", "ExpressionAttributeValues", "ReturnValuesOnConditionCheckFailure"),
+        *("ExclusiveStartKey", "Limit", "ScanIndexForward", "Segment", "TotalSegments"),
+    }
+)
 
 
 def answered(tables: Tables, request: Request) -> dict[str, Any]:
@@ -33,6 +44,8 @@ def answered(tables: Tables, request: Request) -> dict[str, Any]:
         parameters = request.parameters
     except (ValueError, TypeError, AttributeError):
         raise refused(UNREADABLE, "a binary is in base64") from None
+    if OPERATIONS[request.operation].is_about_items and not parameters.keys() <= KNOWN:
+        raise refused(INVALID, "the embedded store does not know a parameter of this request")
     return ANSWERS[request.operation](tables, parameters)
 
 

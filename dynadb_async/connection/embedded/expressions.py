@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from dynadb_async.connection.embedded.rules import INVALID, check_values, refused
+from dynadb_async.connection.embedded.rules import INVALID, check_name, check_values, refused
 from dynadb_async.connection.embedded.tables import Item, Table, comparable
 
 TERM = re.compile(r"(?:(attribute_exists|attribute_not_exists)\(([^()\s]+)\)|(\S+) = (:\w+))", re.ASCII)
@@ -21,6 +21,7 @@ UPDATE = re.compile(r"(?:SET (?P<set>.+?))?(?:(?:^| )REMOVE (?P<remove>.+))?")
 ASSIGNMENT = re.compile(r"(#?\w+) = (:\w+)", re.ASCII)
 EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "KeyConditionExpression", "ProjectionExpression")
 PLACE = re.compile(r"[#:]\w+", re.ASCII)
+LARGEST_EXPRESSION = 4096
 
 
 @frozen(eq=False, repr=False)
@@ -44,11 +45,17 @@ class Places:
         Raises:
             AttemptFailedError: Its expressions have others, or a value is none.
         """
-        places = cls(parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {}))
+        given = [parameters.get(name) for name in ("ExpressionAttributeNames", "ExpressionAttributeValues")]
+        places = cls(given[0] or {}, given[1] or {})
         check_values(dict(places.values))
-        used = {place for name in EXPRESSIONS for place in PLACE.findall(parameters.get(name, ""))}
-        if used != {*places.names, *places.values} or "" in places.names.values():
+        for name in places.names.values():
+            check_name(name)
+        texts = [parameters.get(name, "") for name in EXPRESSIONS]
+        used = {place for text in texts for place in PLACE.findall(text)}
+        if used != {*places.names, *places.values} or {} in given:
             raise refused(INVALID, "names or values of the expressions are not defined, empty, or not used")
+        if max(map(len, texts)) > LARGEST_EXPRESSION:
+            raise refused(INVALID, "Expression size has exceeded the maximum allowed size")
         return places
 
     def name(self, step: str) -> str:

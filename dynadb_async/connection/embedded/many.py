@@ -2,7 +2,8 @@
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,7 @@ from dynadb_async.connection.failures import MEMBER_REFUSED, ConditionFailedErro
 
 LARGEST_PAGE = 1024 * 1024
 LARGEST_BATCH, LARGEST_TRANSACTION = 25, 100
+MOST_SEGMENTS = 1_000_000
 LARGEST_TRANSACTION_SIZE = 4 * 1024 * 1024
 
 RANGE = re.compile(r"(#\w+) = (:\w+)(?: AND (#\w+) BETWEEN (:\w+) AND (:\w+))?", re.ASCII)
@@ -29,62 +31,81 @@ def query(tables: Tables, parameters: Parameters) -> dict[str, Any]:
     names = [places.name(step) for step in (partition, sort) if step is not None]
     if names != list(table.key)[: len(names)]:
         raise refused(INVALID, "Query condition missed key schema element")
-    bounds = None if sort is None else (_ordered(places.values[first]), _ordered(places.values[last]))
-    found = [
-        key
-        for key in table.items
-        if key[0] == next(iter(places.values[value].items()))
-        and (bounds is None or bounds[0] <= _place(key[1]) <= bounds[1])
-    ]
-    found.sort(key=_place_of_key, reverse=not parameters.get("ScanIndexForward", True))
-    return _page(table, found, parameters, places)
+    ends = [_checked(table, [places.values[place] for place in (value, end) if place]) for end in (first, last)]
+    (first_part, *_), lowest, highest = ends[0], *map(_place, ends)
+    if lowest > highest:
+        raise refused(INVALID, "The BETWEEN operator requires upper bound to be greater than or equal to lower bound")
+
+    def fits(key: Key) -> bool:
+        # Most keys are of other partitions.
+        return key[0] == first_part and lowest <= _place(key)[: len(names)] <= highest
+
+    return _page(table, fits, parameters, places)
+
+
+def _checked(table: Table, values: Sequence[Any]) -> Key:
+    """*values*, which may be those of a key's first attributes."""
+    part = Table(table.name, dict(islice(table.key.items(), len(values))))
+    key = dict(zip(part.key, values, strict=True))
+    check_key(part, key)
+    return part.key_of(key)
 
 
 def scan(tables: Tables, parameters: Parameters) -> dict[str, Any]:
     """A table's items, or those of one segment of it."""
     table, places = table_of(tables, parameters), Places.of(parameters)
-    segment, segments = parameters.get("Segment", 0), parameters.get("TotalSegments", 1)
-    found = [key for key in table.items if zlib.crc32(repr(key[0]).encode()) % segments == segment]
-    return _page(table, sorted(found, key=_place_of_key), parameters, places)
+    segment, segments = parameters.get("Segment"), parameters.get("TotalSegments")
+    if (segment is None) is not (segments is None) or not 0 <= (segment or 0) < (segments or 1) <= MOST_SEGMENTS:
+        raise refused(INVALID, "Segment must be less than TotalSegments")
+
+    def fits(key: Key) -> bool:
+        return segments is None or zlib.crc32(repr(key[0]).encode()) % segments == segment
+
+    return _page(table, fits, parameters, places)
 
 
-def _place_of_key(key: Key) -> tuple[Any, ...]:
-    return tuple(_place(part) for part in key)
+def _place(key: Key) -> tuple[Any, ...]:
+    """Where a key is in DynamoDB's order: texts by their bytes."""
+    return tuple(_PLACES[tag](content) for tag, content in key)
 
 
-def _place(part: tuple[str, Any]) -> Any:
-    """Where a key's part is in DynamoDB's order: texts by their bytes."""
-    tag, content = part
-    return content.encode("utf-8", "surrogatepass") if tag == "S" else content
+_PLACES: dict[str, Callable[[Any], Any]] = {
+    "S": lambda text: text.encode("utf-8", "surrogatepass"),
+    "N": Decimal,
+    "B": lambda binary: binary,
+}
 
 
-def _ordered(value: dict[str, Any]) -> Any:
-    (part,) = value.items()
-    return _place(part)
-
-
-def _page(table: Table, found: list[Key], parameters: Parameters, places: Places) -> dict[str, Any]:
-    """As many of the items as fit, from where the last page ended."""
-    start = parameters.get("ExclusiveStartKey")
-    if start is not None:
+def _page(table: Table, fits: Callable[[Key], bool], parameters: Parameters, places: Places) -> dict[str, Any]:
+    """As many of the items whose keys fit as a page holds, from where the last page ended."""
+    found, is_backward = filter(fits, table.items), not parameters.get("ScanIndexForward", True)
+    if (start := parameters.get("ExclusiveStartKey")) is not None:
         check_key(table, start)
-        is_backward = not parameters.get("ScanIndexForward", True)
-        at = _place_of_key(table.key_of(start))
-        found = [key for key in found if (_place_of_key(key) < at if is_backward else _place_of_key(key) > at)]
-    items: list[Item] = []
-    size = 0
-    for key in islice(found, parameters.get("Limit")):
-        item = table.item(key) or {}
-        items.append(item)
-        size += item_size(item)
-        if size > LARGEST_PAGE:
-            break
+        if not fits(table.key_of(start)):
+            raise refused(INVALID, "The provided starting key is outside of what is asked for")
+        at = _place(table.key_of(start))
+        found = filter(lambda key: _place(key) < at if is_backward else _place(key) > at, found)
+    items, size, is_all = _taken(table, sorted(found, key=_place, reverse=is_backward), parameters.get("Limit"))
     answer: dict[str, Any] = {"Items": [_projected(item, parameters, places) for item in items], "Count": len(items)}
     answer["ScannedCount"] = len(items)
-    if len(items) < len(found):
+    if not is_all:
         answer["LastEvaluatedKey"] = {name: items[-1][name] for name in table.key}
     units = max(1, -(-size // 4096)) / (1 if parameters.get("ConsistentRead") else 2)
     return answer | _capacity(parameters, {table.name: units})
+
+
+def _taken(table: Table, keys: list[Key], limit: int | None) -> tuple[list[Item], int, bool]:
+    """The first items, their bytes, and whether they are surely all: DynamoDB does not look beyond a limit."""
+    if limit is not None and limit < 1:
+        raise refused(INVALID, "Limit must be greater than or equal to 1")
+    items: list[Item] = []
+    size = 0
+    for key in keys:
+        items.append(table.item(key) or {})
+        size += item_size(items[-1])
+        if size >= LARGEST_PAGE or len(items) == limit:
+            break
+    return items, size, len(items) == len(keys) and len(items) != limit
 
 
 def _projected(item: Item, parameters: Parameters, places: Places) -> Item:

@@ -15,9 +15,10 @@ A user's own map that looks like a mark gets one more $ in front of its member's
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
-from dynadb_async.values.numeral import number_from
+from dynadb_async.values.numeral import number_from, plain_numeral
 
 Plain = Any
 """What JSON knows."""
@@ -58,13 +59,15 @@ def attributes_from(members: dict[str, Plain]) -> dict[str, Any]:
 def number_in_file(numeral: str) -> Plain:
     """A number's text as JSON holds it without loss: as itself, or marked."""
     number = number_from(numeral)
-    is_exact = type(number) is float or (type(number) is int and -SAFE <= number <= SAFE)
-    return number if is_exact else {NUMBER: numeral}
+    if -SAFE <= number <= SAFE and number == int(number):
+        return int(number)
+    fraction = float(numeral)
+    return fraction if Decimal(repr(fraction)) == Decimal(numeral) else {NUMBER: plain_numeral(numeral)}
 
 
 def _number_in_set(numeral: str) -> Plain:
     number = number_in_file(numeral)
-    return numeral if type(number) is dict else number
+    return number[NUMBER] if type(number) is dict else number
 
 
 def _map(members: dict[str, Any]) -> Plain:
@@ -116,10 +119,10 @@ def _marked(mark: str, content: Plain) -> dict[str, Any] | None:
 
 def _numeral(text: Plain) -> str:
     if type(text) in (int, float):
-        return repr(text)
+        return plain_numeral(repr(text))
     if NUMERAL.fullmatch(text) is None:
         raise ValueError
-    return str(text)
+    return plain_numeral(text)
 
 
 def _listed(members: Plain) -> list[Any]:
@@ -145,7 +148,7 @@ _READERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     bool: lambda truth: {"BOOL": truth},
     type(None): lambda _: {"NULL": True},
     int: lambda number: {"N": repr(number)},
-    float: lambda number: {"N": repr(number)},
+    float: lambda number: {"N": plain_numeral(repr(number))},
     list: lambda members: {"L": [attribute_from(member) for member in members]},
     dict: _from_map,
 }

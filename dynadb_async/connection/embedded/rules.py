@@ -10,7 +10,7 @@ from dynadb_async.connection.embedded.tables import Item, Table, comparable
 from dynadb_async.connection.failures import AttemptFailedError
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.numeral import decimal_numeral
-from dynadb_async.values.size import attribute_size, sizes_in
+from dynadb_async.values.size import attribute_size, sizes_in, text_size
 
 INVALID, UNREADABLE, MISSING, IN_USE = (
     "ValidationException",
@@ -22,6 +22,7 @@ INVALID, UNREADABLE, MISSING, IN_USE = (
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 LARGEST_ITEM = 400 * 1024
 LARGEST_KEYS = (2048, 1024)
+LARGEST_NAME = 64 * 1024 - 1
 # Maps and lists in one another; the item around them is DynamoDB's 32nd level.
 LEVELS = 31
 
@@ -34,16 +35,31 @@ def refused(code: str, message: str) -> AttemptFailedError:
 
 def check_values(values: Item) -> None:
     """
-    Each is one attribute value, and everything in it.
+    Each is one attribute value, and everything in it, under a name.
 
     Raises:
         AttemptFailedError: One is not.
     """
-    for value in values.values():
+    for name, value in values.items():
+        check_name(name)
         _check(value, LEVELS)
 
 
+def check_name(name: str) -> None:
+    """
+    It may be an attribute's, or a member's.
+
+    Raises:
+        AttemptFailedError: It is empty or too long.
+    """
+    if not 1 <= text_size(name) <= LARGEST_NAME:
+        raise refused(INVALID, f"One or more parameter values were invalid: a name has 1 to {LARGEST_NAME} bytes")
+
+
 def _check(value: Any, levels: int) -> None:
+    # What is null in JSON is as good as not there.
+    if value is None or (type(value) is dict and None in value.values()):
+        raise refused(INVALID, "Supplied AttributeValue is empty")
     if type(value) is not dict:
         raise refused(UNREADABLE, "an attribute value is a map of one type and its content")
     known = [tag for tag in value if tag in _CHECKS]
@@ -98,8 +114,7 @@ def _check_map(content: Any, levels: int) -> None:
     _a(dict, content)
     _check_depth(levels)
     for name, member in content.items():
-        if not name:
-            raise refused(INVALID, "One or more parameter values were invalid: an attribute name may not be empty")
+        check_name(name)
         _check(member, levels - 1)
 
 
