@@ -20,7 +20,7 @@ from dynadb_async.connection.retry import TOKENS, Attempts, RetryBudget
 from dynadb_async.connection.wire.exchange import Pace, Transport
 from dynadb_async.connection.wire.patience import SHORTEST, Patience
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, echo, raw_server
-from tests.test_transport import connected, outcome, plain, request
+from tests.test_transport import Told, connected, outcome, plain, request
 
 PACE = Pace(connect_timeout=5, read_timeout=5, connections=8)
 KEYS = {"region_name": "eu-central-1", "aws_access_key_id": "AKID", "aws_secret_access_key": "secret"}
@@ -277,7 +277,7 @@ async def tried(transport: Transport, made: Attempts) -> Any:
     loop = asyncio.get_running_loop()
     began = loop.time()
     try:
-        found: Any = await transport.exchange(request(), made.until, made)
+        found: Any = Told.by(await transport.exchange(request(), made.until, made))
     except AttemptFailedError as error:
         found = error.failure
         made.pause_after(found, loop.time())

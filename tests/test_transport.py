@@ -8,13 +8,13 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from hashlib import sha256
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
+from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,11 +29,11 @@ from dynadb_async.connection.failures import (
     Failure,
 )
 from dynadb_async.connection.places import Places
+from dynadb_async.connection.wire.answer import USUAL, HttpAnswer, UnusualAnswerError
 from dynadb_async.connection.wire.endpoint import Endpoint
-from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
-from dynadb_async.connection.wire.head import USUAL, Head
+from dynadb_async.connection.wire.exchange import Pace, Transport
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
-from dynadb_async.connection.wire.signature import Scope, SignedRequest
+from dynadb_async.connection.wire.signature import Signer
 from tests.names import UVLOOP_ENDS
 from tests.raw_server import Asked, Authority, RawServer, Script, answer, echo, raw_server, raw_server_in_thread
 from tests.sizes import of_size
@@ -43,19 +43,35 @@ HASTY = Pace(connect_timeout=0.1, read_timeout=0.1, connections=4)
 TWO, THREE = evolve(PACE, connections=2), evolve(PACE, connections=3)
 UNUSUAL = "unusual"
 
-Outcome = HttpAnswer | Failure | str
+
+@frozen
+class Told:
+    """What an answer says."""
+
+    status: int
+    checksum: str | None
+    request_id: str
+    body: bytes
+
+    @classmethod
+    def by(cls, answer: HttpAnswer) -> Self:
+        """*answer*, to be compared."""
+        return cls(answer.status, answer.checksum, answer.request_id, answer.body)
 
 
-def request(body: bytes = b"ask", token: str | None = None) -> SignedRequest:
+Outcome = Told | Failure | str
+
+
+def request(body: bytes = b"ask", token: str | None = None, host: str = "localhost") -> bytes:
     """A request; nobody here checks who signed it."""
-    scope = Scope("DynamoDB_20120810.GetItem", "20260301T120000Z", token, "sig", *(sha256() for _ in range(3)))
-    return SignedRequest(scope, "ned", body)
+    credentials = ReadOnlyCredentials("KEY", "secret", token)
+    return Signer("eu-central-1", host, "test").signed(credentials, "DynamoDB_20120810.GetItem", body, 1772366400)
 
 
 @asynccontextmanager
 async def connected(url: str, pace: Pace = PACE, *, verify: bool | str = False) -> AsyncIterator[Transport]:
     """A transport to *url*."""
-    transport = ProtocolTransport(Endpoint.of(url, verify), pace, "test")
+    transport = ProtocolTransport(Endpoint.of(url, verify), pace)
     try:
         yield transport
     finally:
@@ -65,16 +81,16 @@ async def connected(url: str, pace: Pace = PACE, *, verify: bool | str = False) 
 async def outcome(transport: Transport, body: bytes = b"ask", *, within: float = 10) -> Outcome:
     """The answer to an exchange, or why there was none."""
     try:
-        return await transport.exchange(request(body), asyncio.get_running_loop().time() + within)
+        return Told.by(await transport.exchange(request(body), asyncio.get_running_loop().time() + within))
     except AttemptFailedError as error:
         return error.failure
     except UnusualAnswerError:
         return UNUSUAL
 
 
-def plain(body: bytes = b"ask", status: int = 200, checksum: str | None = None, request_id: str = "") -> HttpAnswer:
+def plain(body: bytes = b"ask", status: int = 200, checksum: str | None = None, request_id: str = "") -> Told:
     """An answer as it is expected."""
-    return HttpAnswer(status, checksum, request_id, body)
+    return Told(status, checksum, request_id, body)
 
 
 def raw(*chunks: bytes, then: Callable[[Asked], object] | None = None) -> Script:
@@ -115,8 +131,9 @@ async def test_the_request_is_what_was_signed() -> None:
     """Path, host, operation, date, signature, token and body arrive; a token's header is there only with one."""
     async with raw_server() as server, connected(server.url) as transport:
         until = asyncio.get_running_loop().time() + 5
-        await transport.exchange(request(b"{}", token="secret-token"), until)
-        await transport.exchange(request(b"{}"), until)
+        host = server.url.removeprefix("http://")
+        await transport.exchange(request(b"{}", token="secret-token", host=host), until)
+        await transport.exchange(request(b"{}", host=host), until)
 
     with_token, without = (asked.head.decode().split("\r\n") for asked in server.asked)
     fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in with_token[1:-2])}
@@ -130,7 +147,7 @@ async def test_the_request_is_what_was_signed() -> None:
         "x-amz-target": "DynamoDB_20120810.GetItem",
         "x-amz-date": "20260301T120000Z",
         "x-amz-security-token": "secret-token",
-        "authorization": "signed",
+        "authorization": fields["authorization"],
     } == fields
     assert len(with_token) == len(without) + 1
     assert "security" not in "".join(without).lower()
@@ -158,7 +175,7 @@ async def test_the_request_is_what_was_signed() -> None:
     ],
     ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,
 )
-async def test_answers_in_dynamodbs_form_are_understood(sent: bytes, expected: HttpAnswer) -> None:
+async def test_answers_in_dynamodbs_form_are_understood(sent: bytes, expected: Told) -> None:
     """Whatever fields there are, in any case; and the connection is used again."""
     async with raw_server(raw(sent)) as server, connected(server.url) as transport:
         assert [expected] * 3 == await one_by_one(server, transport, b"1", b"2", b"3")
@@ -190,7 +207,7 @@ async def test_a_copy_of_the_last_answer_is_none() -> None:
     async with raw_server(script) as server, connected(server.url) as transport:
         outcomes = await one_by_one(server, transport, *(b"%d" % number for number in range(8)))
 
-        told = [outcome.request_id if isinstance(outcome, HttpAnswer) else outcome for outcome in outcomes]
+        told = [outcome.request_id if isinstance(outcome, Told) else outcome for outcome in outcomes]
         assert ["R1", "R2", CORRUPT, "R2", "R3", "", "", "R3"] == told
         assert 2 == server.accepted
 
@@ -239,14 +256,14 @@ USUAL_HEAD = (
 def test_a_usual_head_is_read_as_any_other() -> None:
     """What is read quicker, as DynamoDB nearly always sends it so, says what it says in any other form, and no more."""
     assert USUAL.fullmatch(USUAL_HEAD)
-    heads = [Head(raw, len(raw)) for raw in (USUAL_HEAD, USUAL_HEAD.lower().replace(b"http", b"HTTP", 1))]
+    heads = [HttpAnswer(raw, len(raw)) for raw in (USUAL_HEAD, USUAL_HEAD.lower().replace(b"http", b"HTTP", 1))]
     assert [(200, 3, True, "2745614147")] * 2 == [(h.status, h.length, h.keeps, h.checksum) for h in heads]
     assert heads[0].request_id.lower() == heads[1].request_id
     for line in (b"Content-Length: 3", b"Transfer-Encoding: chunked", b"x-amz-crc32: 1", b" folded: 1"):
         for before in (b"Server: ", b"Content-Length: ", b"x-amz-crc32: "):
             raw = USUAL_HEAD.replace(before, line + b"\r\n" + before, 1)
             with pytest.raises(UnusualAnswerError):
-                Head(raw, len(raw))
+                HttpAnswer(raw, len(raw))
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nask\r\n0\r\n\r\n"
@@ -376,10 +393,10 @@ async def test_a_damaged_answer_harms_no_other(mutations: list[tuple[str, int, A
     async with raw_server(first(raw(sent, then=Asked.hang_up))) as server, connected(server.url) as transport:
         fuzzed, honest = await one_by_one(server, transport, b"1", b"2")
 
-        if isinstance(fuzzed, HttpAnswer):
+        if isinstance(fuzzed, Told):
             assert sent.endswith(b"\r\n\r\n" + fuzzed.body)
         else:
-            assert isinstance(fuzzed, HttpAnswer) or fuzzed in (BROKEN_OFF, UNUSUAL)
+            assert isinstance(fuzzed, Told) or fuzzed in (BROKEN_OFF, UNUSUAL)
         assert plain(b"2") == honest
 
 
@@ -673,7 +690,7 @@ def test_a_closed_event_loop_leaves_no_socket(has_tls: bool, authority: Authorit
     with raw_server_in_thread(tls=authority.context("127.0.0.1") if has_tls else None) as server:
 
         async def use() -> Transport:
-            transport = ProtocolTransport(Endpoint.of(server.url, authority.path), PACE, "test")
+            transport = ProtocolTransport(Endpoint.of(server.url, authority.path), PACE)
             assert [plain()] * 3 == await asyncio.gather(*(outcome(transport) for _ in range(3)))
             return transport
 

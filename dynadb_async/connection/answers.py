@@ -2,14 +2,14 @@
 
 import re
 import zlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.refusals import refusal_of
 from dynadb_async.connection.request import Request
-from dynadb_async.connection.shape import check_key, check_shape
+from dynadb_async.connection.shape import MAY_BE_EMPTY, check_key, check_shape
 from dynadb_async.values.attribute_json import decoded
 
 OK = 200
@@ -37,19 +37,42 @@ class Answer(NamedTuple):
         return "Answer(…)"
 
 
-def answer_of(request: Request, status: int, checksum: str | None, request_id: str, body: bytes) -> Answer:
+class Received(Protocol):
     """
-    What was said to *request*, if it is to be believed.
+    An answer as it came.
+
+    Attributes:
+        status: Such as 200.
+        checksum: The CRC32 of the body in decimal, if the server states one.
+        body: Its JSON.
+    """
+
+    status: int
+    checksum: str | None
+    body: bytes
+
+    @property
+    def request_id(self) -> str:
+        """The server's handle for the request, or empty."""
+        ...
+
+
+def answer_of(request: Request, received: Received) -> Answer:
+    """
+    What was said to *request* by what was *received*, if it is to be believed.
 
     Raises:
         AttemptFailedError: It is an error, or damaged, or the answer to another request.
         ConditionFailedError: With the item that is there instead.
         TransactionRefusedError: The same of a transaction.
     """
-    check_checksum(checksum, body)
-    if status != OK:
-        raise refusal_of(request, error_answer(status, request_id, body))
-    members: Any = decode(body) if body != EMPTY else {}
+    body = received.body
+    check_checksum(received.checksum, body)
+    if received.status != OK:
+        raise refusal_of(request, error_answer(received.status, received.request_id, body))
+    if body == EMPTY and request.operation in MAY_BE_EMPTY:
+        return Answer({}, body)
+    members: Any = decode(body)
     check_shape(request.operation, members)
     check_key(request, members)
     return Answer(members, body)

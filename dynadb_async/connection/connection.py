@@ -83,11 +83,12 @@ class Connection:
         """
         if self.observer is not None and OPERATIONS[request.operation].is_about_items:
             request.ask_for_capacity()
-        attempts = request.attempts = Attempts(self.config.max_attempts, self.budget, until)
+        attempts = request.attempts = Attempts(self.ways.config.max_attempts, self.budget, until)
+        ask = self._asked if self.observer is None else self._observed
         may_have_happened = False
         while True:
             try:
-                answer = await (self._asked if self.observer is None else self._observed)(request, until)
+                answer = await ask(request, until)
             except AttemptFailedError as error:
                 failure = error.failure
                 # What a user sees is raised outside of this handler, for the SDK's own text may show what was sent.

@@ -3,7 +3,7 @@
 import math
 import random
 
-from attrs import define, field
+from attrs import define
 
 from dynadb_async.connection.failures import Failure
 
@@ -41,10 +41,9 @@ class RetryBudget:
         self.tokens = min(TOKENS, self.tokens + tokens)
 
 
-@define(eq=False, repr=False)
 class Attempts:
     """
-    The attempts of one operation.
+    The attempts of one operation. As nearly all have one, what only later ones need costs nothing before.
 
     Attributes:
         limit: How many there may be. Only one that waited in vain for all of its time counts whole; a refusal, or a
@@ -55,15 +54,17 @@ class Attempts:
         patience: How many seconds the present attempt is given, before it may end early.
     """
 
-    limit: int
-    budget: RetryBudget
-    until: float
-    made: int = field(default=0, init=False)
-    used: float = field(default=0.0, init=False)
-    paid: int = field(default=0, init=False)
-    trusted: float = field(default=-math.inf, init=False)
-    patience: float = field(default=0.0, init=False)
-    _is_ended_early: bool = field(default=False, init=False)
+    made: int = 0
+    used: float = 0.0
+    paid: int = 0
+    trusted: float = -math.inf
+    patience: float = 0.0
+    _is_ended_early: bool = False
+
+    def __init__(self, limit: int, budget: RetryBudget, until: float) -> None:
+        self.limit: int = limit
+        self.budget: RetryBudget = budget
+        self.until: float = until
 
     def may_end_early(self, now: float) -> bool:
         """Whether to give up the present attempt before its time, as a longer one is allowed, and can be paid."""

@@ -7,6 +7,9 @@ from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 
+# Of an item: there is none; of what is written: it is done.
+MAY_BE_EMPTY = {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
+
 # What a table's description has, and what is in it beside a name.
 NAMED = {"KeySchema": "KeyType", "AttributeDefinitions": "AttributeType"}
 

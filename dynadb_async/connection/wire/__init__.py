@@ -17,8 +17,9 @@ from dynadb_async.connection.operations import ON_THE_WIRE, OPERATIONS
 from dynadb_async.connection.plain import Plain
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.trust import unusable_certificates
+from dynadb_async.connection.wire.answer import HttpAnswer, UnusualAnswerError
 from dynadb_async.connection.wire.endpoint import Endpoint
-from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, Transport, UnusualAnswerError
+from dynadb_async.connection.wire.exchange import Pace, Transport
 from dynadb_async.connection.wire.oddity import Oddity
 from dynadb_async.connection.wire.over_protocol import ProtocolTransport
 from dynadb_async.connection.wire.signature import Signer
@@ -58,8 +59,8 @@ async def opened_wire(plain: Plain, config: ClientConfig, watch: Watch) -> "Wire
         raise unusable_certificates(error) from None
     pace = Pace(config.connect_timeout, config.read_timeout, config.max_pool_connections)
     # Marked, so that the server's log tells which way a request came.
-    transport = ProtocolTransport(endpoint, pace, f"{plain.user_agent} md/wire")
-    return Wire(plain.keys, Signer(plain.region_name, endpoint.netloc), transport, watch)
+    signer = Signer(plain.region_name, endpoint.netloc, f"{plain.user_agent} md/wire")
+    return Wire(plain.keys, signer, ProtocolTransport(endpoint, pace), watch)
 
 
 class Wire:
@@ -97,7 +98,7 @@ class Wire:
         try:
             answer = await self._transport.exchange(signed, until, attempts, is_write=operation not in READS)
             self._oddity.in_a_row = 0
-            return answer_of(request, answer.status, answer.checksum, answer.request_id, answer.body)
+            return answer_of(request, answer)
         except UnusualAnswerError as odd:
             if odd.is_first:
                 self._oddity.saw(operation)

@@ -5,32 +5,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from dynadb_async.connection.retry import Attempts
-from dynadb_async.connection.wire.signature import SignedRequest
-
-
-@define(repr=False)
-class HttpAnswer:
-    """
-    A whole HTTP answer.
-
-    Attributes:
-        status: Such as 200.
-        checksum: The server's CRC32 of the body, in decimal, where it sends one.
-        request_id: The server's handle for the request, where it sends one.
-        body: As it came.
-        date: What time it is, as an answer says it that is no success.
-        distrust: Closes its connection: what comes next on it may not belong to the next request.
-    """
-
-    status: int
-    checksum: str | None
-    request_id: str
-    body: bytes
-    date: str = field(default="", eq=False)
-    distrust: Callable[[], object] = field(default=object, eq=False)
+from dynadb_async.connection.wire.answer import HttpAnswer
 
 
 @frozen(eq=False, repr=False)
@@ -51,22 +29,11 @@ class Pace:
     idle_timeout: float = 60.0
 
 
-class UnusualAnswerError(Exception):
-    """
-    An answer that is not in the form that DynamoDB sends: the ordinary client may understand it.
-
-    Attributes:
-        is_first: The first on its connection: it is no remainder of another.
-    """
-
-    is_first: bool = False
-
-
 class Transport(Protocol):
     """Connections to one endpoint, kept open."""
 
     async def exchange(
-        self, request: SignedRequest, until: float, attempts: Attempts | None = None, *, is_write: bool = False
+        self, request: bytes, until: float, attempts: Attempts | None = None, *, is_write: bool = False
     ) -> HttpAnswer:
         """
         The answer to *request*, the next of its *attempts*; without them it is the only one.

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from dynadb_async.connection.failures import BROKEN_OFF, CORRUPT, LATE, UNREACHABLE, AttemptFailedError
-from dynadb_async.connection.wire.exchange import HttpAnswer, UnusualAnswerError
-from dynadb_async.connection.wire.head import Head
+from dynadb_async.connection.retry import Attempts
+from dynadb_async.connection.wire.answer import HttpAnswer, UnusualAnswerError
 
 LARGEST_HEAD = 32 * 1024
 FIRST_BUFFER = 16 * 1024
@@ -23,8 +23,12 @@ A_MOMENT = 0.001
 # Seconds. A timer that rings later than that was kept waiting by a busy event loop, or machine; so was the answer.
 A_STALL = 0.02
 
-Looks = Callable[[float], float]
-"""Until when to wait for an answer, looked at now, both on the event loop's clock: no longer than now to give it up."""
+Looks = Callable[[Attempts, float, float], float]
+"""
+Until when to wait for the answer to an attempt, asked for and looked at at two times: no longer than now to give it up.
+
+All three are on the event loop's clock.
+"""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -40,9 +44,12 @@ class Connection(asyncio.BufferedProtocol):
         is_early: The last request was given up before its time.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, when_lost: Callable[["Connection"], object]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, when_lost: Callable[["Connection"], object], looks: Looks
+    ) -> None:
         self._loop = loop
         self._when_lost = when_lost
+        self._looks = looks
         self._transport: Any = None
         self._below: Any = None
         self._poll: Any = None
@@ -50,12 +57,12 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = bytearray(FIRST_BUFFER)
         self._view = memoryview(self._buffer)
         self._end = 0
-        self._head: Head | None = None
+        self._head: HttpAnswer | None = None
         self._body_at = 0
-        self._latest_id = ""
+        self._latest_id = b""
         # One timer for all requests, one after the other: it is moved on when it rings too early.
-        self._until = self._look = 0.0
-        self._looks: Looks | None = None
+        self._asked = self._until = self._look = 0.0
+        self._attempts: Attempts | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_looked_at = False
         self.idle_since: float = 0.0
@@ -110,12 +117,12 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(error)
 
     def ask(
-        self, request: bytes, until: float, look: float, looks: Looks | None = None
+        self, request: bytes, now: float, until: float, look: float, attempts: Attempts | None = None
     ) -> "asyncio.Future[HttpAnswer]":
         """
-        Send *request*; the whole answer to it, or an error at the time *until*.
+        Send *request* now; the whole answer to it, or an error at the time *until*.
 
-        If *looks* says so at the time *look*, or whenever it wants to be asked again, the error comes then.
+        An attempt of several is looked at from the time *look* on: it may be given up earlier.
         """
         answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
         if self._transport is None or not self.is_usable:
@@ -123,7 +130,7 @@ class Connection(asyncio.BufferedProtocol):
             answer.set_exception(AttemptFailedError(UNREACHABLE))
             return answer
         self._end, self._head, self._answer, self._is_looked_at = 0, None, answer, False
-        self._until, self._look, self._looks = until, look, looks
+        self._asked, self._until, self._look, self._attempts = now, until, look, attempts
         if self._timer is None or self._timer.when() > look:
             self._set_timer(look)
         self._transport.write(request)
@@ -162,7 +169,7 @@ class Connection(asyncio.BufferedProtocol):
         kept_waiting = now - self._look
         if kept_waiting > A_STALL:
             return now + kept_waiting
-        return self._until if self._looks is None else self._looks(now)
+        return self._until if self._attempts is None else self._looks(self._attempts, self._asked, now)
 
     @property
     def is_idle(self) -> bool:
@@ -198,19 +205,19 @@ class Connection(asyncio.BufferedProtocol):
                 raise UnusualAnswerError
             return
         self._body_at = at + 4
-        self._head = Head(self._buffer, self._body_at)
+        self._head = HttpAnswer(self._buffer, self._body_at)
 
-    def _finish(self, head: Head) -> None:
+    def _finish(self, head: HttpAnswer) -> None:
         end = self._body_at + head.length
         if self._end > end:
             raise UnusualAnswerError
-        body = bytes(self._view[self._body_at : end])
-        is_copy = head.request_id == self._latest_id != ""
+        head.body, head.distrust = bytes(self._view[self._body_at : end]), self.abort
+        is_copy = head.id == self._latest_id != b""
         # What was answered before it was sent whole would be read on as the next request; and with a copy of the
         # last answer, one has come to the wrong request.
         if is_copy or not head.keeps or self._unsent():
             self.abort()
-        self._latest_id = head.request_id
+        self._latest_id, self._head = head.id, None
         self._end = 0
         self.answers += 1
         if len(self._buffer) > FIRST_BUFFER:
@@ -221,7 +228,7 @@ class Connection(asyncio.BufferedProtocol):
         if is_copy:
             answer.set_exception(AttemptFailedError(CORRUPT))
         else:
-            answer.set_result(HttpAnswer(head.status, head.checksum, head.request_id, body, head.date, self.abort))
+            answer.set_result(head)
 
     def _unsent(self) -> int:
         if self._transport is None:

@@ -4,32 +4,25 @@ import asyncio
 import math
 import ssl
 from collections import deque
-from functools import partial
 
 from dynadb_async.connection.failures import LATE, UNREACHABLE, AttemptFailedError, failure_of_handshake
 from dynadb_async.connection.places import SILENT_IN_A_ROW, Places
 from dynadb_async.connection.retry import Attempts
+from dynadb_async.connection.wire.answer import HttpAnswer
 from dynadb_async.connection.wire.endpoint import Endpoint
-from dynadb_async.connection.wire.exchange import HttpAnswer, Pace, end_abandoned
+from dynadb_async.connection.wire.exchange import Pace, end_abandoned
 from dynadb_async.connection.wire.http_connection import Connection
 from dynadb_async.connection.wire.opening import opened
 from dynadb_async.connection.wire.patience import Patience
-from dynadb_async.connection.wire.signature import CONTENT_TYPE, Scope, SignedRequest
 
 
 class ProtocolTransport:
     """Connections to one endpoint, the last used first; who finds all of them busy waits in a fair queue."""
 
-    def __init__(self, endpoint: Endpoint, pace: Pace, user_agent: str) -> None:
+    def __init__(self, endpoint: Endpoint, pace: Pace) -> None:
         self._endpoint = endpoint
         self._pace = pace
         self._loop = asyncio.get_running_loop()
-        self._constant = (
-            f"POST / HTTP/1.1\r\nHost: {endpoint.netloc}\r\nUser-Agent: {user_agent}\r\n"
-            f"Content-Type: {CONTENT_TYPE}\r\nAccept-Encoding: identity\r\n"
-        )
-        # By operation, what the requests of one second have in common.
-        self._heads: dict[str, tuple[Scope, str]] = {}
         self._places = Places(pace.connections)
         self._patience = Patience(pace.read_timeout)
         # How many attempts in a row had not a byte in all of their time.
@@ -39,7 +32,7 @@ class ProtocolTransport:
         self._is_closed = False
 
     async def exchange(
-        self, request: SignedRequest, until: float, attempts: Attempts | None = None, *, is_write: bool = False
+        self, request: bytes, until: float, attempts: Attempts | None = None, *, is_write: bool = False
     ) -> HttpAnswer:
         """See `Transport`."""
         loop = self._loop
@@ -51,7 +44,10 @@ class ProtocolTransport:
             if connection is None:
                 connection = await self._connected(until)
                 now = loop.time()
-            answer = self._asked(connection, request, min(until, now + self._pace.read_timeout), now, attempts)
+            latest = now + self._pace.read_timeout
+            latest = min(until, latest)
+            look = latest if attempts is None else min(latest, now + self._patience_of(attempts))
+            answer = connection.ask(request, now, latest, look, attempts)
             try:
                 found = await answer
             except BaseException:
@@ -66,14 +62,9 @@ class ProtocolTransport:
         finally:
             self._places.leave()
 
-    def _asked(
-        self, connection: Connection, request: SignedRequest, until: float, now: float, attempts: Attempts | None
-    ) -> "asyncio.Future[HttpAnswer]":
-        if attempts is None:
-            return connection.ask(self._encoded(request), until, until)
+    def _patience_of(self, attempts: Attempts) -> float:
         patience = attempts.patience = self._patience.after(attempts.made) if attempts.made else self._patience.seconds
-        look = partial(self._looked_at, attempts, now)
-        return connection.ask(self._encoded(request), until, min(until, now + patience), look)
+        return patience
 
     def _looked_at(self, attempts: Attempts, asked: float, now: float) -> float:
         """Until when to wait for what was *asked* then: no longer, if it may be given up as answers take by now."""
@@ -116,20 +107,6 @@ class ProtocolTransport:
         for _ in range(3):
             await asyncio.sleep(0)
 
-    def _encoded(self, request: SignedRequest) -> bytes:
-        scope = request.scope
-        latest = self._heads.get(scope.target)
-        if latest is not None and latest[0] is scope:
-            head = latest[1]
-        else:
-            token = f"X-Amz-Security-Token: {scope.token}\r\n" if scope.token else ""
-            head = (
-                f"{self._constant}X-Amz-Target: {scope.target}\r\nX-Amz-Date: {scope.date}\r\n{token}"
-                f"Authorization: {scope.authorization}"
-            )
-            self._heads[scope.target] = scope, head
-        return f"{head}{request.signature}\r\nContent-Length: {len(request.body)}\r\n\r\n".encode() + request.body
-
     def _last_used(self, now: float, attempts: Attempts | None) -> Connection | None:
         oldest = now - self._pace.idle_timeout
         while self._idle and self._idle[0].idle_since < oldest:
@@ -143,12 +120,15 @@ class ProtocolTransport:
             connection.abort()
         return None
 
+    def _connection(self) -> Connection:
+        return Connection(self._loop, self._all.discard, self._looked_at)
+
     async def _connected(self, until: float) -> Connection:
         while self._idle and len(self._idle) + self._places.taken > self._pace.connections:
             self._idle.popleft().abort()
         seconds = min(until - self._loop.time(), self._pace.connect_timeout)
         try:
-            connection = await opened(self._endpoint, lambda: Connection(self._loop, self._all.discard), seconds)
+            connection = await opened(self._endpoint, self._connection, seconds)
         except ssl.SSLError as error:
             failure = failure_of_handshake(error)
         except (OSError, UnicodeError, RuntimeError):

@@ -29,13 +29,18 @@ class Patience:
 
     def learn(self, took: float) -> None:
         """An answer *took* so long."""
-        if self._smoothed < 0:
-            self._smoothed, self._variation = took, took / 2
+        smoothed, variation = self._smoothed, self._variation
+        if smoothed < 0:
+            smoothed, variation = took, took / 2
         else:
-            self._variation += (abs(self._smoothed - took) - self._variation) / 4
-            self._smoothed += (took - self._smoothed) / 8
-        self._estimate = min(self._most, max(SHORTEST, self._smoothed + 4 * self._variation))
-        self.seconds = self._estimate
+            error = took - smoothed
+            variation += ((error if error > 0 else -error) - variation) / 4
+            smoothed += error / 8
+        self._smoothed, self._variation = smoothed, variation
+        estimate = smoothed + 4 * variation
+        # Without a call: it is done after each answer.
+        estimate = max(SHORTEST, estimate)
+        self._estimate = self.seconds = min(self._most, estimate)
         self._in_vain = 0
 
     def ended(self) -> None:

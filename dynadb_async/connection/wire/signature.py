@@ -1,5 +1,5 @@
 """
-AWS Signature Version 4 of an item operation: always POST /, five or six headers, and a body.
+Requests as they are sent, with AWS Signature Version 4: always POST /, five or six signed headers, and a body.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -28,51 +28,25 @@ class Scope:
     What all requests share that ask for one operation within one second, with the same credentials.
 
     Attributes:
-        target: The operation, as the `x-amz-target` header has it.
-        date: `x-amz-date`, `20261122T120000Z`.
-        token: `x-amz-security-token`, or None.
-        authorization: The header of that name, up to the signature.
+        head: The request's first bytes, up to the signature.
         canonical: Hash of the canonical request, up to the body's own hash.
         inner: HMAC's first hash of the text to sign, up to the canonical request's hash.
         outer: HMAC's second hash, up to the first.
     """
 
-    target: str
-    date: str
-    token: str | None
-    authorization: str
+    head: str
     canonical: "Hash"
     inner: "Hash"
     outer: "Hash"
 
 
-@define(repr=False)
-class SignedRequest:
-    """
-    One request, ready to be sent.
-
-    Attributes:
-        scope: What it shares with others.
-        signature: Ends the authorization.
-        body: JSON.
-    """
-
-    scope: Scope
-    signature: str
-    body: bytes
-
-    @property
-    def authorization(self) -> str:
-        """The header of that name."""
-        return self.scope.authorization + self.signature
-
-
 class Signer:
     """Signs for one region and host. What is the same for many requests is made once: the key for a day."""
 
-    def __init__(self, region: str, host: str) -> None:
+    def __init__(self, region: str, host: str, user_agent: str) -> None:
         self._region = region
         self._host = host
+        self._user_agent = user_agent
         self._scopes: dict[str, tuple[tuple[int, str, str, str | None], Scope]] = {}
         self._key = b""
         self._key_of: tuple[str, str] = ("", "")
@@ -92,7 +66,7 @@ class Signer:
             self._ahead = ahead
         return is_new
 
-    def signed(self, credentials: Credentials, target: str, body: bytes, now: float | None = None) -> SignedRequest:
+    def signed(self, credentials: Credentials, target: str, body: bytes, now: float | None = None) -> bytes:
         """The request that asks for *target* with *body*, signed for the time *now* in seconds since the epoch."""
         second = int(time.time() + self._ahead if now is None else now)
         signed_for = (second, credentials.access_key, credentials.secret_key, credentials.token)
@@ -106,11 +80,12 @@ class Signer:
         canonical.update(sha256(body).hexdigest().encode())
         inner.update(canonical.hexdigest().encode())
         outer.update(inner.digest())
-        return SignedRequest(scope, outer.hexdigest(), body)
+        return f"{scope.head}{outer.hexdigest()}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
     def _scope(self, credentials: Credentials, target: str, second: int) -> Scope:
         date, token = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second)), credentials.token
         token_line, token_name = (f"x-amz-security-token:{token}\n", "x-amz-security-token;") if token else ("", "")
+        token_field = f"X-Amz-Security-Token: {token}\r\n" if token else ""
         names = f"content-type;host;x-amz-date;{token_name}x-amz-target"
         canonical = (
             f"POST\n/\n\ncontent-type:{CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{date}\n{token_line}"
@@ -122,11 +97,11 @@ class Signer:
         inner, outer = (sha256(bytes(byte ^ pad for byte in key)) for pad in (0x36, 0x5C))
         inner.update(f"AWS4-HMAC-SHA256\n{date}\n{day}\n".encode())
         return Scope(
-            target=target,
-            date=date,
-            token=token,
-            authorization=(
-                f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{day}, SignedHeaders={names}, Signature="
+            head=(
+                f"POST / HTTP/1.1\r\nHost: {self._host}\r\nUser-Agent: {self._user_agent}\r\n"
+                f"Content-Type: {CONTENT_TYPE}\r\nAccept-Encoding: identity\r\n"
+                f"X-Amz-Target: {target}\r\nX-Amz-Date: {date}\r\n{token_field}Authorization: AWS4-HMAC-SHA256 "
+                f"Credential={credentials.access_key}/{day}, SignedHeaders={names}, Signature="
             ),
             canonical=sha256(canonical.encode()),
             inner=inner,
