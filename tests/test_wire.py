@@ -636,8 +636,8 @@ def a_while_later(over: Connection) -> None:
     """The time is over in which the fast path is left."""
     wire = over.ways.all[0]
     assert isinstance(wire, Wire)
-    assert wire._oddity._away_until is not None
-    wire._oddity._away_until -= oddity.A_WHILE
+    assert wire._oddity.away_until is not None
+    wire._oddity.away_until -= oddity.A_WHILE
 
 
 async def test_an_odd_answer_without_a_retry_is_an_error(server: RawServer) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -45,6 +45,7 @@ class Connection:
     ways: Ways
     observer: Observer | None = None
     budget: RetryBudget = field(factory=RetryBudget, init=False)
+    _now: Callable[[], float] = field(factory=lambda: asyncio.get_running_loop().time, init=False)
 
     @property
     def config(self) -> ClientConfig:
@@ -96,7 +97,7 @@ class Connection:
                 attempts.succeeded()
                 return answer
             may_have_happened |= failure.may_have_happened
-            pause = attempts.pause_after(failure, asyncio.get_running_loop().time())
+            pause = attempts.pause_after(failure, self._now())
             logger.debug("%s: attempt %d failed: %s", request.operation, attempts.made, failure.code)
             if pause is None:
                 is_unknown = may_have_happened and not OPERATIONS[request.operation].is_read
@@ -131,7 +132,7 @@ class Connection:
 
     def _asked(self, request: Request, until: float) -> Awaitable[Answer]:
         """One attempt, to be awaited at once."""
-        if asyncio.get_running_loop().time() >= until:
+        if self._now() >= until:
             raise AttemptFailedError(NOT_BEGUN)
         for way in self.ways.all:
             if way.takes(request.operation):

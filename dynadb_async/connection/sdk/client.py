@@ -31,12 +31,14 @@ class SharedClient:
     Attributes:
         session: What it is made from.
         config: Its settings.
+        is_untouched: Whether the SDK, and the client if it is open, are as they were made: asked before each
+            operation.
     """
 
     session: SharedSession
     config: ClientConfig
     _client: "OpenClient | None" = field(default=None, init=False)
-    _is_untouched: Callable[[], bool] = field(factory=lambda: Onlooker().is_untouched, init=False)
+    is_untouched: Callable[[], bool] = field(factory=lambda: Onlooker().is_untouched, init=False)
     _is_closed: bool = field(default=False, init=False)
     _opening: "Shared[OpenClient]" = field(init=False)
     _pause: Pause = field(factory=Pause, init=False)
@@ -69,12 +71,8 @@ class SharedClient:
         if self._is_closed:
             await client.close()
             raise UsageError(CLOSED)
-        self._client, self._is_untouched = client, client.watch()
+        self._client, self.is_untouched = client, client.watch()
         return client
-
-    def is_untouched(self) -> bool:
-        """Whether the SDK, and the client if it is open, are as they were made: asked before each operation."""
-        return self._is_untouched()
 
     def takes(self, operation: str) -> bool:
         """See `Way`."""

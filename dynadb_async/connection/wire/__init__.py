@@ -75,7 +75,8 @@ class Wire:
 
     def takes(self, operation: str) -> bool:
         """Whether *operation* can go this way now; else it is the ordinary client's."""
-        return operation in TARGETS and self._oddity.is_understood() and self._watch.is_untouched()
+        oddity = self._oddity
+        return operation in TARGETS and (oddity.away_until is None or oddity.is_over()) and self._watch.is_untouched()
 
     async def call(self, request: Request, until: float, *, is_repeated: bool = False) -> Answer:
         """

@@ -17,19 +17,18 @@ class Oddity:
 
     Attributes:
         in_a_row: How many were odd since the last that was not.
+        away_until: Until when not to ask this way, on the event loop's clock; None as long as they are not.
     """
 
     def __init__(self) -> None:
         self.in_a_row: int = 0
-        self._away_until: float | None = None
+        self.away_until: float | None = None
 
-    def is_understood(self) -> bool:
-        """Whether to ask this way."""
-        if self._away_until is None:
-            return True
-        if asyncio.get_running_loop().time() < self._away_until:
+    def is_over(self) -> bool:
+        """Whether to ask this way again."""
+        if self.away_until is not None and asyncio.get_running_loop().time() < self.away_until:
             return False
-        self._away_until = None
+        self.away_until = None
         # One more, and it is left again.
         self.in_a_row = ODD_IN_A_ROW - 1
         logger.info("the fast path is tried again")
@@ -38,8 +37,8 @@ class Oddity:
     def saw(self, operation: str) -> None:
         """An odd answer to *operation* was the first on its connection."""
         self.in_a_row += 1
-        if self.in_a_row >= ODD_IN_A_ROW and self._away_until is None:
-            self._away_until = asyncio.get_running_loop().time() + A_WHILE
+        if self.in_a_row >= ODD_IN_A_ROW and self.away_until is None:
+            self.away_until = asyncio.get_running_loop().time() + A_WHILE
             logger.info(
                 "%s: no answer in DynamoDB's form, %d times; for %.0f s, the ordinary client is used",
                 operation,
