@@ -26,6 +26,7 @@ from dynadb_async.connection.failures import AttemptFailedError, ConditionFailed
 from dynadb_async.connection.request import Request
 from dynadb_async.connection.way import Store
 from dynadb_async.values.attribute_json import encoded
+from dynadb_async.values.stored_text import StoredText
 from tests.engines import Engine
 from tests.sizes import of_size
 
@@ -148,7 +149,7 @@ bad_numerals = st.sampled_from(["", " 1", "1_0", "NaN", "Infinity", "1e126", "1e
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 binaries = st.binary(max_size=4)
 scalars = st.one_of(
-    texts.map(lambda text: {"S": text}),
+    (texts | st.just(StoredText("half \ud83d"))).map(lambda text: {"S": text}),
     numerals.map(lambda numeral: {"N": numeral}),
     binaries.map(lambda binary: {"B": binary}),
     st.booleans().map(lambda truth: {"BOOL": truth}),

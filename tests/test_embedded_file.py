@@ -1,12 +1,14 @@
 """`file:PATH`: what a person finds in it, and that nothing which was acknowledged is lost."""
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
 import random
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -178,6 +180,25 @@ async def test_digits_that_a_double_does_not_hold_stay(path: Path, numeral: str)
     async with adapter(f"file:{path}") as db:
         await visit(db)
     assert f'"{numeral}"' in path.read_text()
+
+
+async def test_a_text_that_is_no_unicode_stays(path: Path) -> None:
+    """Another program's, untouched: it is read, and written again as it was."""
+    data = '{"half": "\\ud83d", "set": {"$strings": ["\\ud83d"]}}'
+    written(path, f'[{{"userId": "user-1", "user": {{"data": {data}}}}}]'.encode())
+    async with adapter(f"file:{path}") as db:
+        assert await visit(db) == 1
+    assert json.loads(data) | {"visits": 1} == json.loads(path.read_text())[0]["user"]["data"]
+
+
+async def test_an_item_that_is_nested_without_end_is_told(path: Path) -> None:
+    """When it is asked for; the others are there."""
+    deep = b'{"userId": "user-1", "user": {"data": {"a": %s}}}' % (b"[" * 900 + b"]" * 900)
+    written(path, b'[{"userId": "user-2"}, %s]' % deep)
+    async with adapter(f"file:{path}") as db:
+        assert await visits(db, "user-2") == 0
+        with pytest.raises(RequestError, match=r"users\.json is damaged: it is nested too deep"):
+            await visit(db)
 
 
 async def test_what_a_person_changes_meanwhile_is_seen(path: Path) -> None:
@@ -384,6 +405,20 @@ async def test_a_full_disk_is_told(path: Path) -> None:
         assert path.read_bytes() == before
         assert sorted(found.name for found in path.parent.iterdir()) == ["users.json", "users.json.lock"]
         assert await visit(db) == 2
+
+
+async def test_a_folder_that_can_not_be_flushed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some systems flush no folders: then nothing is said of it."""
+    flush = os.fsync
+
+    def of_files(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", of_files)
+    async with adapter(f"file:{path}") as db:
+        assert [await visit(db), await visit(db)] == [1, 2]
 
 
 async def test_a_folder_that_is_not_flushed_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

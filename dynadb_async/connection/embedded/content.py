@@ -18,6 +18,7 @@ import orjson
 
 from dynadb_async.connection.embedded.plain_json import Plain, attribute_from, number_in_file
 from dynadb_async.connection.embedded.tables import UNNAMED, Table, Tables
+from dynadb_async.values.stored_text import as_stored
 
 # As many digits as a double may not hold; texts with so many cost a slower look.
 LONG_NUMBER = re.compile(rb"[0-9.]{16}")
@@ -117,7 +118,9 @@ def _parsed(text: bytes) -> Plain:
                 return orjson.loads(text)
             except orjson.JSONDecodeError:
                 pass  # the standard library reads texts that are no Unicode, and says where an error is
-        return json.loads(text, parse_float=number_in_file, parse_int=number_in_file, parse_constant=_no_constant)
+        return as_stored(
+            json.loads(text, parse_float=number_in_file, parse_int=number_in_file, parse_constant=_no_constant)
+        )
     except json.JSONDecodeError as error:
         problem = f"it is no JSON: {error.msg} at line {error.lineno}, column {error.colno}"
     except (ValueError, ArithmeticError, RecursionError):

@@ -6,6 +6,7 @@ that whoever reads, or is killed, sees the one or the other. A lock that is a fi
 processes apart; under it the file is read again if it is not the one that was seen last.
 """
 
+import errno
 import logging
 import os
 import stat
@@ -26,6 +27,9 @@ from dynadb_async.connection.request import Request
 from dynadb_async.connection.way import Faults
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
+
+# Of a folder that can't be flushed, or not by us: then that is the system's matter.
+NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
 
 # A file is written whole at each save.
 LARGE = 10 * 1024 * 1024
@@ -104,7 +108,8 @@ class FileStore:
         self._tables.name_unnamed(request.table)
         changes = self._tables.changes
         try:
-            members = answered(self._tables, request)
+            with self._telling("read"):
+                members = answered(self._tables, request)
             if self._tables.changes != changes:
                 self._write(lock)
         except BaseException:
@@ -145,8 +150,10 @@ class FileStore:
             yield
         except OSError as error:
             problem = f"file {self.shown} can't be {what}: {error.strerror or type(error).__name__}; it was not changed"
-        except DamagedError as error:
-            problem = f"file {self.shown} is damaged: {error}; repair it or move it away, it was not changed"
+        except (DamagedError, RecursionError) as error:
+            # An item is made of what was read only when it is asked for.
+            why = "it is nested too deep" if isinstance(error, RecursionError) else error
+            problem = f"file {self.shown} is damaged: {why}; repair it or move it away, it was not changed"
         else:
             return
         raise failed("FileUnusable", problem)
@@ -228,8 +235,12 @@ def _replaced(path: str, content: bytes) -> int:
 
 
 def _flush_folder(path: str) -> None:
-    handle = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)  # noqa: PTH120 - a text
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)  # noqa: PTH120 - a text
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in NO_FLUSH:
+            raise

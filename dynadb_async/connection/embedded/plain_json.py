@@ -19,6 +19,7 @@ from decimal import Decimal
 from typing import Any
 
 from dynadb_async.values.numeral import number_from, plain_numeral
+from dynadb_async.values.stored_text import StoredText
 
 Plain = Any
 """What JSON knows."""
@@ -131,6 +132,12 @@ def _listed(members: Plain) -> list[Any]:
     return members
 
 
+def _text(text: Plain) -> str:
+    if not isinstance(text, str):
+        raise TypeError
+    return text
+
+
 def _bytes(text: Plain) -> bytes:
     return b64decode(text, validate=True)
 
@@ -138,13 +145,14 @@ def _bytes(text: Plain) -> bytes:
 _MARKED: dict[str, Callable[[Any], dict[str, Any]]] = {
     BINARY: lambda text: {"B": _bytes(text)},
     NUMBER: lambda text: {"N": _numeral(text)},
-    STRINGS: lambda texts: {"SS": [str.__str__(text) for text in _listed(texts)]},
+    STRINGS: lambda texts: {"SS": list(map(_text, _listed(texts)))},
     NUMBERS: lambda numerals: {"NS": [_numeral(numeral) for numeral in _listed(numerals)]},
     BINARIES: lambda texts: {"BS": [_bytes(text) for text in _listed(texts)]},
 }
 
 _READERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     str: lambda text: {"S": text},
+    StoredText: lambda text: {"S": text},
     bool: lambda truth: {"BOOL": truth},
     type(None): lambda _: {"NULL": True},
     int: lambda number: {"N": repr(number)},

@@ -70,7 +70,7 @@ def _check(value: Any, levels: int) -> None:
 
 
 def _a(kind: type, content: Any) -> None:
-    if type(content) is not kind:
+    if not isinstance(content, kind):
         raise refused(UNREADABLE, f"expected {kind.__name__}, got {type(content).__name__}")
 
 
