@@ -14,6 +14,7 @@ For aiohttp: the adapter lives as long as the app, and a handler finds its turn 
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from json import JSONDecodeError
+from traceback import walk_tb
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -33,6 +34,9 @@ ADAPTER: web.AppKey[AsyncDynamoDb[Any]] = web.AppKey("dynadb_async.adapter", Asy
 
 TURN: RequestKey[Turn[Any]] = RequestKey("dynadb_async.turn", Turn)
 """Where the middleware puts the request's turn: `request[TURN]`."""
+
+
+READS = (web.Request.text.__code__, web.Request.json.__code__)
 
 
 class TurnRequest(Protocol):
@@ -84,14 +88,7 @@ def turns(
 
     @web.middleware
     async def with_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            return await _response(request, handler, read, io_timeout)
-        except DynaDbError as error:
-            # What has begun can only be broken off: aiohttp does, for an error.
-            found = None if request.writer.output_size else http_error(error, errors)
-            if found is None:
-                raise
-            return _answer(found)
+        return await _answered(request, _response(request, handler, read, io_timeout), errors)
 
     return with_turn
 
@@ -105,8 +102,11 @@ def signed(
     """
     Make the middleware that lets only the platform's calls through; what is not signed is answered with 401.
 
-    It belongs before `turns`: `web.Application(middlewares=[signed(verifier), turns(read)])`. It checks every route of
-    its app, so give each platform an app of its own (`app.add_subapp("/slack", slack_app)`).
+    It belongs before `turns`: `web.Application(middlewares=[signed(verifier), turns(read)])`, or stands alone where the
+    handler calls the adapter itself, and answers its errors as `turns` does. It checks every route of its app, so give
+    each platform an app of its own (`app.add_subapp("/slack", slack_app)`).
+
+    A body is read as far as the app's `client_max_size`, a megabyte by default; WhatsApp sends up to three.
 
     Args:
         verifier: Of the platform.
@@ -118,14 +118,35 @@ def signed(
     async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.match_info.http_exception is None:
             url = public_url + request.rel_url.raw_path_qs
-            body = await request.read()
             try:
-                await verifier.check(request.method, url, request.headers, body)
+                await verifier.check(request.method, url, request.headers, await _body(request))
             except (SignatureError, MalformedRequestError) as error:
                 return _answer(http_error(error, errors) or HTTP_ERRORS[SignatureError])
-        return await handler(request)
+        return await _answered(request, handler(request), errors)
 
     return checked
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.RequestPayloadError:
+        problem = "expected a body that can be read: its Content-Encoding does not fit"
+    raise MalformedRequestError(problem)
+
+
+async def _answered(
+    request: web.Request, response: Awaitable[web.StreamResponse], errors: Mapping[type[DynaDbError], HttpError]
+) -> web.StreamResponse:
+    """The handler's response, or the answer to its error."""
+    try:
+        return await response
+    except DynaDbError as error:
+        # What has begun can only be broken off: aiohttp does, for an error.
+        found = None if request.writer.output_size else http_error(error, errors)
+        if found is None:
+            raise
+        return _answer(found)
 
 
 def _answer(found: HttpError) -> web.Response:
@@ -158,7 +179,13 @@ async def _told(
 ) -> TurnRequest | None:
     try:
         return await read(request)
-    except (JSONDecodeError, UnicodeDecodeError, RecursionError):
+    except (JSONDecodeError, UnicodeDecodeError, RecursionError, web.RequestPayloadError):
         # Nearly always `await request.json()`, of whatever somebody sends; the error shows it.
         msg = "expected JSON in the request's body"
+    except (ValueError, LookupError) as error:
+        # A number of 5,000 digits, a charset that nobody knows; everywhere else these are faults of the app.
+        is_of_the_body = any(frame.f_code in READS for frame, _ in walk_tb(error.__traceback__))
+        if isinstance(error, DynaDbError) or not is_of_the_body:
+            raise
+        msg = "expected JSON in the request's body, in a charset that Python knows"
     raise MalformedRequestError(msg)

@@ -46,9 +46,9 @@ class Authority:
         self.root = self._signed("root", self.root_key, "root", self.root_key, is_authority=True)
         self.certificate = self._signed("between", self.key, "root", self.root_key, is_authority=True)
 
-    def leaf(self, key: Key, name: str = SIGNER, *, days: float = 10) -> x509.Certificate:
-        """A certificate of *name*, valid for *days* after it begins."""
-        return self._signed(name, key, "between", self.key, days=days)
+    def leaf(self, key: Key, name: str = SIGNER, *, days: float = 10, by: Key | None = None) -> x509.Certificate:
+        """A certificate of *name*, valid for *days* after it begins; *by* is the key of another leaf that signs it."""
+        return self._signed(name, key, SIGNER if by else "between", by or self.key, days=days)
 
     def chain(self, *leaves: x509.Certificate) -> bytes:
         """The PEM that is fetched."""
@@ -94,11 +94,13 @@ class CertificateHost:
         files: What it answers with, by path; whole answers in bytes. Others are 404.
         asked: The paths that were asked for.
         address: Where it is.
+        pause: Seconds before each byte.
     """
 
     files: dict[str, bytes] = field(factory=dict)
     asked: list[str] = field(factory=list)
     address: tuple[str, int] = ("", 0)
+    pause: float = 0
 
     @asynccontextmanager
     async def serving(self, authority: Authority, folder: Path, name: str = HOST) -> AsyncIterator["CertificateHost"]:
@@ -119,8 +121,11 @@ class CertificateHost:
         try:
             line = (await reader.readuntil(b"\r\n\r\n")).split(b" ")
             self.asked.append(line[1].decode())
-            writer.write(self.files.get(self.asked[-1], b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"))
-            await writer.drain()
+            answer = self.files.get(self.asked[-1], b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            for part in [bytes([byte]) for byte in answer] if self.pause else [answer]:
+                await asyncio.sleep(self.pause)
+                writer.write(part)
+                await writer.drain()
         finally:
             writer.close()
 

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from dynadb_async import AsyncDynamoDb, Turn, VersionConflictError
-from dynadb_async.aiohttp import ADAPTER, TURN, adapter_context, turns
+from dynadb_async import AsyncDynamoDb, ReplyLostError, ThrottledError, Turn, VersionConflictError
+from dynadb_async.aiohttp import ADAPTER, TURN, adapter_context, signed, turns
 from dynadb_async.http_errors import HTTP_ERRORS, HttpError
-from dynadb_async.platforms import PlatformRequest, alexa
+from dynadb_async.platforms import MalformedRequestError, PlatformRequest, TelegramVerifier, alexa
 from examples.local import LOOPBACK, served_by_aiohttp
 from tests.proxy import Fault, FaultProxy, always
 from tests.sessions import RecordingSession
@@ -142,23 +142,69 @@ async def test_conflicts_and_bad_users_are_told(table: Table, user_id: str) -> N
     assert visits(table, user_id) == 1
 
 
+async def unreached(_request: web.Request) -> web.Response:
+    """A handler that nobody comes to."""
+    raise AssertionError
+
+
 async def test_a_malformed_request_is_400(table: Table) -> None:
     """A body that a platform helper refuses is the caller's mistake."""
 
     async def read_alexa(request: web.Request) -> PlatformRequest:
         return alexa.request_from_json(await request.json())
 
-    async def unreached(_request: web.Request) -> web.Response:
-        return web.Response()
-
     app = web.Application(middlewares=[turns(read_alexa)])
     app.cleanup_ctx.append(adapter_context(table.adapter))
     app.router.add_post("/visit", unreached)
     async with calling(app) as http:
         assert (await called(http, user="nobody"))[0] == 400
-        for body in (b"", b"no JSON", b"\xff", b"[" * 100_000, b"[]", b"null", b'"text"'):
+        for body in (b"", b"no JSON", b"\xff", b"[" * 100_000, b"[]", b"null", b'"text"', b"1" * 5000):
             async with http.post("/visit", data=body, headers={"Content-Type": "application/json"}) as reply:
                 assert reply.status == 400, body
+        for charset in ("nobody-knows-it", "hex", "undefined", "utf-16"):
+            headers = {"Content-Type": f"application/json; charset={charset}"}
+            async with http.post("/visit", data=b"{}", headers=headers) as reply:
+                assert reply.status == 400, charset
+        async with http.post("/visit", data=b"{}", headers={"Content-Encoding": "gzip"}) as reply:
+            assert reply.status == 400
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError])
+async def test_a_fault_of_ones_own_reader_is_500(table: Table, error: type[Exception]) -> None:
+    """What went wrong beside the body is not told as a fault of the caller's."""
+
+    async def wrong(request: web.Request) -> PlatformRequest:
+        await request.json()
+        raise error
+
+    app = web.Application(middlewares=[turns(wrong)])
+    app.cleanup_ctx.append(adapter_context(table.adapter))
+    app.router.add_post("/visit", unreached)
+    async with calling(app) as http, http.post("/visit", json={}) as reply:
+        assert reply.status == 500
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        *((ThrottledError("busy", operation="GetItem"), 503), (ReplyLostError(), 200)),
+        *((VersionConflictError(), 409), (MalformedRequestError(), 400)),
+    ],
+)
+async def test_where_calls_are_only_checked_errors_are_answered_alike(error: Exception, status: int) -> None:
+    """A handler that calls the adapter itself needs no `turns`; a lost reply must not be sent again for ever."""
+
+    async def raising(_request: web.Request) -> web.Response:
+        raise error
+
+    app = web.Application(middlewares=[signed(TelegramVerifier("a"))])
+    app.router.add_post("/visit", raising)
+    token = {"X-Telegram-Bot-Api-Secret-Token": "a"}
+    async with calling(app) as http:
+        async with http.post("/visit", headers=token) as reply:
+            assert reply.status == status
+        async with http.post("/visit", data=b"no gzip", headers=token | {"Content-Encoding": "gzip"}) as reply:
+            assert reply.status == 400
 
 
 async def test_answers_can_be_changed(table: Table, user_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
+from dynadb_async import ConfigError
 from dynadb_async.platforms import Headers, SignatureError
 from dynadb_async.platforms.alexa_chain import ChainOverHttps, chain_url, signer
 from dynadb_async.platforms.alexa_verifier import AlexaVerifier
@@ -225,6 +227,13 @@ async def test_a_call_for_another_skill_is_refused(world: World, members: dict[s
             await checked(world.verifier(skill_id="mine"), headers, body)
 
 
+@pytest.mark.parametrize("skill", ["", " "])
+def test_an_empty_skill_id_is_refused_at_the_start(skill: str) -> None:
+    """As an empty secret is: its variable was never set."""
+    with pytest.raises(ConfigError, match="is its variable set"):
+        AlexaVerifier(skill)
+
+
 async def test_a_clock_of_another_zone_is_as_good(world: World) -> None:
     """What counts is the moment."""
     world.now = world.now.astimezone(timezone(timedelta(hours=-11)))
@@ -410,12 +419,27 @@ def with_another_between(world: World) -> bytes:
     return Authority().chain(world.authority.leaf(world.key))
 
 
+def of_version_4(chain: bytes) -> bytes:
+    """The first certificate says so."""
+    leaf, end, rest = chain.partition(b"-----END CERTIFICATE-----\n")
+    der = ssl.PEM_cert_to_DER_cert((leaf + end).decode())
+    return ssl.DER_cert_to_PEM_cert(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)).encode() + rest
+
+
 BAD_CHAINS: dict[str, Callable[[World], bytes]] = {
     "another authority": of_another_authority,
     "another name": lambda world: world.authority.chain(
         world.authority.leaf(world.key, "echo-api.amazon.com.evil.example")
     ),
     "another of Amazon's": lambda world: world.authority.chain(world.authority.leaf(world.key, "s3.amazonaws.com")),
+    "another name for many": lambda world: world.authority.chain(world.authority.leaf(world.key, "*.amazon.com")),
+    "a weak key": lambda world: world.authority.chain(
+        world.authority.leaf(rsa.generate_private_key(65537, 1024))  # that is the point
+    ),
+    "of an unknown version": lambda world: of_version_4(world.chains[URL]),
+    "under a leaf": lambda world: world.authority.chain(
+        world.authority.leaf(world.key, by=world.key), world.authority.leaf(world.key)
+    ),
     "ended": lambda world: world.authority.chain(world.authority.leaf(world.key, days=0.5)),
     "broken": with_another_between,
     "the authority first": lambda world: world.authority.chain(),
@@ -492,6 +516,14 @@ async def test_what_is_no_chain_is_refused(world: World, host: CertificateHost, 
 
     host.files["/echo.api/echo-api-cert-1.pem"] = good
     await checked(verifier, *world.call())
+
+
+async def test_an_answer_byte_by_byte_is_not_waited_for(world: World, host: CertificateHost) -> None:
+    """Each byte comes in time, and all of them would take minutes: the time is that of the whole."""
+    host.pause = 0.05
+    fetch = ChainOverHttps(address=host.address, cafile=world.roots, timeout=0.5)
+    with pytest.raises(SignatureError, match="could not be fetched: TimeoutError"):
+        await checked(world.verifier(fetch=fetch, patience=5), *world.call())
 
 
 async def test_a_host_that_is_not_amazons_is_refused(world: World, tmp_path: Path) -> None:

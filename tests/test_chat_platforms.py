@@ -58,6 +58,66 @@ def test_telegram_knows_who_is_no_person(sender: dict[str, Any]) -> None:
     assert telegram.requests_from_json({"update_id": 1, "message": message}) == []
 
 
+MEMBER = {"id": 1111111, "is_bot": False, "first_name": "Ada"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *({"new_chat_members": [MEMBER]}, {"left_chat_member": MEMBER}, {"new_chat_title": "Cats"}),
+        *({"group_chat_created": True}, {"migrate_to_chat_id": -100123}, {"pinned_message": {"message_id": 1}}),
+        *({"forum_topic_created": {}}, {"video_chat_started": {}}, {"message_auto_delete_timer_changed": {}}),
+    ],
+)
+def test_telegram_what_is_told_of_a_chat_is_no_turn(told: dict[str, Any]) -> None:
+    """Who joined a group, or named it, has not spoken to the bot, though `from` is a person."""
+    body = sample("telegram-message")
+    del body["message"]["text"]
+    assert telegram.requests_from_json({**body, "message": body["message"] | told}) == []
+
+
+@pytest.mark.parametrize("said", ["text", "caption", "photo", "successful_payment", "web_app_data", "users_shared"])
+def test_telegram_what_a_person_says_or_does_is_a_turn(said: str) -> None:
+    """Media, orders that were paid, what a web app sends: each is for the bot."""
+    body = sample("telegram-message")
+    [request] = telegram.requests_from_json({**body, "message": body["message"] | {said: "x"}})
+    assert request.user_id == "1111111"
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "chat"),
+    [
+        ("guest_message", {"chat": {"id": -5}, "guest_query_id": "q"}, "-5"),
+        ("callback_query", {"id": "1", "inline_message_id": "m"}, None),
+        ("chosen_inline_result", {"result_id": "1"}, None),
+        ("shipping_query", {"id": "1"}, None),
+        ("pre_checkout_query", {"id": "1"}, None),
+        ("purchased_paid_media", {"paid_media_payload": "p"}, None),
+    ],
+)
+def test_telegram_queries_and_orders(kind: str, event: dict[str, Any], chat: str | None) -> None:
+    """Each has its person, always; one without is damaged, not nobody's."""
+    [request] = telegram.requests_from_json({"update_id": 7, kind: event | {"from": MEMBER}})
+    assert facts(request) == ("1111111", chat, "7", None)
+
+    if kind != "guest_message":
+        with pytest.raises(MalformedRequestError, match=rf"{kind}\.from\.id"):
+            telegram.requests_from_json({"update_id": 7, kind: event})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("edited_message", "channel_post", "edited_channel_post", "business_connection", "edited_business_message"),
+        *("deleted_business_messages", "message_reaction", "message_reaction_count", "poll", "poll_answer"),
+        *("my_chat_member", "chat_member", "chat_join_request", "chat_boost", "removed_chat_boost", "of_next_year"),
+    ],
+)
+def test_telegram_other_updates_are_no_turns(kind: str) -> None:
+    """What happens around the bot, and what there will be one day, is read and left out."""
+    assert telegram.requests_from_json({"update_id": 7, kind: {"from": MEMBER, "user": MEMBER}}) == []
+
+
 def test_telegram_a_business_speaks_to_its_customers_not_to_the_bot() -> None:
     """Of a business account's chats, the customer's messages are turns, the owner's own are not."""
     message = sample("telegram-message")["message"]
@@ -96,6 +156,30 @@ def test_whatsapp_batch() -> None:
         ("US.13491208655302741918", "106540352242922", "wamid.0003", None),
         ("US.1700", "Y2FwaV9ncm91cDox", "wamid.0005", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "turns"),
+    [
+        *((kind, 1) for kind in ("audio", "button", "contacts", "document", "image", "interactive", "location")),
+        *((kind, 1) for kind in ("order", "request_welcome", "sticker", "text", "video")),
+        *((kind, 0) for kind in ("edit", "reaction", "revoke", "system", "unknown", "unsupported")),
+    ],
+)
+def test_whatsapp_knows_what_is_a_turn(kind: str, turns: int) -> None:
+    """What a person sends is one; edits, deletions, and what the API can't hand on, are none."""
+    body = sample("whatsapp-text")
+    body["entry"][0]["changes"][0]["value"]["messages"][0]["type"] = kind
+
+    assert len(whatsapp.requests_from_json(body)) == turns
+
+
+@pytest.mark.parametrize(
+    "value", [{"statuses": [{"id": "wamid.1"}]}, {"errors": [{"code": 130429}]}, {"messages": None}]
+)
+def test_whatsapp_calls_without_messages_are_no_turns(value: dict[str, Any]) -> None:
+    """Deliveries and errors come through the same field."""
+    assert whatsapp.requests_from_json({"entry": [{"changes": [{"field": "messages", "value": value}]}]}) == []
 
 
 @pytest.mark.parametrize(
@@ -163,6 +247,26 @@ def test_slack_an_organisations_app_may_have_no_workspace() -> None:
         slack.requests_from_json(body)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "app_rate_limited", "team_id": "T1"},
+        {"type": "dialog_suggestion", "team": {"id": "T1"}, "user": {"id": "U1"}},
+        {"ssl_check": "1", "token": "t"},
+    ],
+)
+def test_slack_calls_that_nobody_made_are_no_turns(body: dict[str, Any]) -> None:
+    """Slack tells of its limits, looks at the certificate, and asks while somebody types."""
+    assert slack.requests_from_json(body) == []
+
+
+def test_slack_knows_slackbot_and_takes_no_id_for_none() -> None:
+    """Slackbot's own messages have a user; a person's may have a bot's id that is null."""
+    body = sample("slack-message")
+    assert slack.requests_from_json({**body, "event": body["event"] | {"user": "USLACKBOT"}}) == []
+    assert slack.requests_from_json({**body, "event": body["event"] | {"bot_id": None}})
+
+
 @pytest.mark.parametrize("name", ["slack-message", "slack-block-actions"])
 def test_slack_bodies_are_json_or_json_in_a_form(name: str) -> None:
     """One function reads what Slack sends, whichever of its ways it takes."""
@@ -177,6 +281,7 @@ def test_slack_bodies_are_json_or_json_in_a_form(name: str) -> None:
     [
         *(b"", b"[]", b"{", b"4711", b"\xff=1", b'{"a": \xff}', b"payload=4711", b"payload=[4711]", b"payload="),
         *(b"&".join([b"a4711=1"] * 101), b"payload=%7B%22a%22", b'{"a":' * 4000),
+        *(b"user_id=%ff", b"user_id=%ED%A0%80", b"user_id=4711&user_id=4712"),
     ],
 )
 def test_slack_bodies_that_are_neither_are_malformed(body: bytes) -> None:

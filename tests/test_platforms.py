@@ -145,6 +145,14 @@ def test_dialogflow_cx_without_a_user_never_shares_one() -> None:
         dialogflow_cx.request_from_json(sample("dialogflow-cx-phone"))
 
 
+def test_dialogflow_cx_a_session_has_a_name() -> None:
+    """One whose name ends before its id would be nobody's in particular."""
+    body = sample("dialogflow-cx-webhook")
+    body["sessionInfo"]["session"] = "projects/p/locations/l/agents/a/sessions/"
+    with pytest.raises(MalformedRequestError, match="session"):
+        dialogflow_cx.request_from_json(body)
+
+
 def test_messenger_message() -> None:
     """A message has its person and its `mid`; there is no session, and no locale without the built-in NLP."""
     body = sample("messenger-message")
@@ -168,6 +176,14 @@ def test_messenger_batch() -> None:
     requests = messenger.requests_from_json(sample("messenger-batch"))
 
     assert [facts(request) for request in requests] == [("psid-1", "m_0003", None), ("psid-2", "m_0004", "en_XX")]
+
+
+@pytest.mark.parametrize(
+    "event", [{"message": {"mid": "m", "is_deleted": True}}, {"message_edit": {"mid": "m"}}, {"read": {"watermark": 1}}]
+)
+def test_messenger_edits_and_deletions_are_no_turns(event: dict[str, Any]) -> None:
+    """Neither says anything new."""
+    assert messenger.requests_from_json({"entry": [{"messaging": [{"sender": {"id": "1"}} | event]}]}) == []
 
 
 SENDER = ("entry", 0, "messaging", 0, "sender")
@@ -226,6 +242,7 @@ def test_what_is_missing_is_named(platform: str, kind: str, path: tuple[str | in
         ("alexa", "launch", ("session", "new"), "yes-4711"),
         ("alexa", "intent", ("session", "attributes"), [4711]),
         ("dialogflow-cx", "webhook", ("sessionInfo", "parameters"), [4711]),
+        ("dialogflow-cx", "webhook", ("sessionInfo", "session"), ""),
         ("messenger", "message", ("entry",), "4711"),
         ("messenger", "message", ("entry", 0), "4711"),
         ("messenger", "message", ("entry", 0, "messaging"), "4711"),
@@ -294,6 +311,15 @@ def test_no_request_is_anything_but_read_or_malformed(data: st.DataObject, name:
     has_id = not name.startswith("slack")
     assert all(isinstance(request.turn_id, str) or not has_id for request in requests)
     assert all(request.turn_id != "" for request in requests)
+
+
+@pytest.mark.parametrize(
+    ("name", "member"), [("user_id", 17), ("user_id", None), ("turn_id", ""), ("turn_id", 17), ("chat_id", [])]
+)
+def test_a_request_of_ones_own_platform_is_checked_alike(name: str, member: Any) -> None:
+    """What somebody sends in the place of an id is the caller's fault, not the app's."""
+    with pytest.raises(MalformedRequestError, match=f"at {name}"):
+        PlatformRequest(**{"user_id": "u", "raw": {}} | {name: member})
 
 
 @pytest.mark.parametrize(

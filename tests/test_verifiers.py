@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.message import Message
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,11 @@ async def test_what_the_platform_sent_passes(name: str) -> None:
         [(key.lower().encode(), value.encode()) for key, value in pairs],
     ]
 
+    message = Message()
+    for key, value in pairs:
+        message[key] = value
+    written += [{key: [value] for key, value in pairs}, message]  # type: ignore[list-item]  # API Gateway, WSGI
+
     for headers in written:
         await checked(verifier, headers, case.body)
 
@@ -101,6 +107,19 @@ async def test_no_signature_is_refused(name: str) -> None:
         ):
             with pytest.raises(SignatureError, match=header):
                 await checked(case.make(case.secret), headers, case.body)
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_no_headers_at_all_are_refused(name: str) -> None:
+    """Whatever a server has in their place."""
+    case = CASES[name]
+    odd: list[Any] = [None, {}, [], dict.fromkeys(case.headers), dict.fromkeys(case.headers, ()), {"Host": None}]
+    for headers in odd:
+        with pytest.raises(SignatureError, match="got none"):
+            await checked(case.make(case.secret), headers, case.body)
+    twice: Any = {key: [value, value] for key, value in case.headers.items()}
+    with pytest.raises(SignatureError, match="got 2"):
+        await checked(case.make(case.secret), twice, case.body)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -227,6 +246,15 @@ async def test_meta_a_handshake_without_the_token_is_refused(url: str, error: ty
         await MetaVerifier(META_SECRET, verify_token="meatyhamhock").check("GET", url, {}, b"")
 
 
+async def test_meta_a_new_token_takes_over() -> None:
+    """As a new secret does."""
+    verifier = MetaVerifier(META_SECRET, verify_token=["new", "meatyhamhock"])
+
+    assert "1158201444" == verifier.challenge(handshake()) == verifier.challenge(handshake(verify_token="new"))
+    with pytest.raises(SignatureError):
+        verifier.challenge(handshake(verify_token="newmeatyhamhock"))
+
+
 async def test_meta_without_a_token_there_is_no_handshake() -> None:
     """A GET is refused, signed or not; a POST never passes by a token."""
     with pytest.raises(SignatureError):
@@ -246,7 +274,8 @@ async def test_a_new_secret_takes_over(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "secret"), [("basic", ""), *product(sorted(set(CASES) - {"basic"}), ["", None, [], ["a", ""]])]
+    ("name", "secret"),
+    [("basic", ""), *product(sorted(set(CASES) - {"basic"}), ["", None, [], ["a", ""], " ", "\n", ("a", "\t")])],
 )
 def test_an_empty_secret_is_refused_at_the_start(name: str, secret: Any) -> None:
     """A variable that was never set would let everybody in."""
@@ -261,6 +290,11 @@ def test_settings_that_cannot_work_are_refused_at_the_start() -> None:
         lambda: TelegramVerifier("x" * 257),
         lambda: TelegramVerifier("a\n"),
         lambda: MetaVerifier("s", verify_token=""),
+        lambda: MetaVerifier("s", verify_token=" "),
+        lambda: MetaVerifier(b"s"),  # type: ignore[arg-type]
+        lambda: SlackVerifier([b"s"]),  # type: ignore[list-item]
+        lambda: SlackVerifier(17),  # type: ignore[arg-type]
+        lambda: SlackVerifier("\udcff"),
         lambda: DialogflowVerifier.basic("a:b", "c"),
     ):
         with pytest.raises(ConfigError):

@@ -5,9 +5,10 @@ import posixpath
 import re
 import socket
 import ssl
+import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -15,7 +16,7 @@ from attrs import field, frozen
 try:
     import certifi
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import SHA256
@@ -31,6 +32,11 @@ FOLDER = "/echo.api/"
 SIGNER = "echo-api.amazon.com"
 MOST_BYTES = 65_536  # of a chain; Amazon's has 7,000
 MOST_CERTIFICATES = 10
+LEAST_BITS = 2048
+DAMAGED = (
+    *(ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.ExtensionNotFound),
+    *(x509.UnsupportedGeneralNameType, VerificationError),
+)
 
 Roots: TypeAlias = Store
 """The authorities that are believed."""
@@ -65,6 +71,19 @@ def known_authorities() -> Path:
     return Path(certifi.where())
 
 
+class _InTime(ssl.SSLSocket):
+    """A connection whose time-out is that of all its reads together: a byte now and then is no answer."""
+
+    _ends: float | None = None
+
+    def recv_into(self, *place: Any, **size: Any) -> int:
+        """As ever, within what is left of the time."""
+        if self._ends is None:
+            self._ends = time.monotonic() + (self.gettimeout() or 0)
+        self.settimeout(max(self._ends - time.monotonic(), 0.001))
+        return super().recv_into(*place, **size)
+
+
 @frozen(kw_only=True)
 class ChainOverHttps:
     """
@@ -73,7 +92,7 @@ class ChainOverHttps:
     It goes straight to Amazon. Behind a proxy, give the verifier a function of your own.
 
     Attributes:
-        timeout: Seconds, for each step.
+        timeout: Seconds, for each step: to connect, to agree on TLS, for the whole answer.
         address: Host and port to connect to in place of Amazon's; the certificate must be Amazon's all the same.
         cafile: The authorities that the server's certificate may come from, in PEM; certifi's by default.
     """
@@ -90,6 +109,7 @@ class ChainOverHttps:
             OSError: There is no answer, another status, or more than any chain has.
         """
         context = ssl.create_default_context(cafile=str(self.cafile))
+        context.sslsocket_class = _InTime
         with socket.create_connection(self.address, self.timeout) as bare:
             secured = context.wrap_socket(bare, server_hostname=HOST)
             return self._answer(secured, urlsplit(url).path)
@@ -171,9 +191,13 @@ def signer(pem: bytes, roots: Roots, at: datetime) -> Signer:
         policy = PolicyBuilder().store(roots).time(at.astimezone(UTC))
         chain = policy.build_server_verifier(x509.DNSName(SIGNER)).verify(leaf, between)
         key = leaf.public_key()
-    except (ValueError, VerificationError) as error:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except DAMAGED as error:
         raise SignatureError(f"the chain is not one of {SIGNER}, valid and from a known authority") from error
-    if not isinstance(key, RSAPublicKey):
-        raise SignatureError("the certificate's key is not of RSA")
+    if not isinstance(key, RSAPublicKey) or key.key_size < LEAST_BITS:
+        raise SignatureError(f"the certificate's key is not of RSA with {LEAST_BITS} bits or more")
+    # Amazon asks for the name itself: `*.amazon.com` is on many machines.
+    if SIGNER not in map(str.lower, names.get_values_for_type(x509.DNSName)):
+        raise SignatureError(f"the certificate is not of {SIGNER}")
     begins, ends = zip(*((one.not_valid_before_utc, one.not_valid_after_utc) for one in chain), strict=True)
     return Signer(key, max(begins), min(ends))

@@ -26,7 +26,7 @@ from dynadb_async.platforms.alexa_chain import (
     signer,
 )
 from dynadb_async.platforms.request import member, optional_text
-from dynadb_async.platforms.verifier import Clock, Headers, SignatureError, now_in_utc, one_header
+from dynadb_async.platforms.verifier import Clock, Headers, SignatureError, now_in_utc, one_header, secrets
 
 SKILL_EVENT = "AlexaSkillEvent."
 SKILL_EVENT_WINDOW = timedelta(hours=1)  # Amazon delivers these for so long
@@ -76,6 +76,16 @@ class AlexaVerifier:
     _threads: ThreadPoolExecutor = field(
         default=Factory(lambda: ThreadPoolExecutor(THREADS, "dynadb-alexa")), init=False, repr=False
     )
+
+    def __attrs_post_init__(self) -> None:
+        """
+        Check the skill's id.
+
+        Raises:
+            ConfigError: It is empty, as a variable that was never set.
+        """
+        if self.skill_id is not None:
+            secrets(self.skill_id)
 
     async def check(self, method: str, url: str, headers: Headers, body: bytes) -> None:  # noqa: ARG002
         """

@@ -47,10 +47,11 @@ def request_from_json(body: dict[str, Any], *, user_id_path: tuple[str, ...] = U
 
 
 def _session(body: dict[str, Any]) -> Session:
-    name = required(DIALOGFLOW, str, body, "sessionInfo", "session")
+    name = required(DIALOGFLOW, str, body, "sessionInfo", "session").rpartition("/")[2]
+    required(DIALOGFLOW, str, {"session": name}, "session")
     has_parameters = member(body, "sessionInfo", "parameters") is not None
     data = required(DIALOGFLOW, dict, body, "sessionInfo", "parameters") if has_parameters else {}
-    return Session(name.rpartition("/")[2], data=data)
+    return Session(name, data=data)
 
 
 def _turn_id(body: dict[str, Any]) -> str:

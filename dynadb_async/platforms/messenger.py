@@ -17,7 +17,8 @@ def requests_from_json(body: dict[str, Any]) -> list[PlatformRequest]:
     Read a webhook call: a request for each message and postback in it, oldest first.
 
     Messenger collects events, of one person and of several, in one call. What is not a person's turn is left out:
-    echoes of the page's own messages, deliveries, reads, reactions, and what another app handles (`standby`).
+    echoes of the page's own messages, deliveries, reads, reactions, edits and deletions, and what another app handles
+    (`standby`).
 
     The user is the page-scoped id, or the `user_ref` of a guest who has none yet. The chat is the page. Messenger has
     no sessions: switch `stored_elements.session` on. The turn id is the message's `mid`. The locale is the most likely
@@ -32,9 +33,10 @@ def requests_from_json(body: dict[str, Any]) -> list[PlatformRequest]:
 
 def _turns(entry: Any) -> Iterator[dict[str, Any]]:
     required(MESSENGER, dict, entry)
-    for event in required(MESSENGER, list, entry, "messaging") if "messaging" in entry else []:
-        is_echo = member(event, "message", "is_echo") is True
-        if not is_echo and ("message" in required(MESSENGER, dict, event) or "postback" in event):
+    for event in required(MESSENGER, list, entry, "messaging") if member(entry, "messaging") is not None else []:
+        message, postback = (member(required(MESSENGER, dict, event), kind) for kind in ("message", "postback"))
+        is_persons = member(message, "is_echo") is not True and member(message, "is_deleted") is not True
+        if is_persons and (message is not None or postback is not None):
             yield event
 
 
@@ -45,7 +47,7 @@ def _request(event: dict[str, Any]) -> PlatformRequest:
         platform="messenger",
         user_id=required(MESSENGER, str, event, "sender", "user_ref" if is_guest else "id"),
         chat_id=optional_text(event, "recipient", "id"),
-        turn_id=required(MESSENGER, str, event, "message" if "message" in event else "postback", "mid"),
+        turn_id=required(MESSENGER, str, event, "postback" if member(event, "message") is None else "message", "mid"),
         locale=optional_text(locales[0], "locale") if isinstance(locales, list) and locales else None,
         raw=event,
     )

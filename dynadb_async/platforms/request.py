@@ -82,19 +82,25 @@ class PlatformRequest:
         Check that a turn can be made of it and stored: no request that no platform sends may look like our fault.
 
         Raises:
-            MalformedRequestError: Something is too long, too deep, or no Unicode.
+            MalformedRequestError: An id is no text, or something is too long, too deep, or no Unicode.
         """
-        _check_length("user_id", self.user_id, LONGEST_ID)
+        _check_id("user_id", self.user_id, LONGEST_ID)
         if self.turn_id is not None:
-            _check_length("turn_id", self.turn_id, LONGEST_TURN_ID)
-        _check_length("chat_id", self.chat_id or "", LONGEST_ID)
+            _check_id("turn_id", self.turn_id, LONGEST_TURN_ID)
+            if not self.turn_id:
+                raise MalformedRequestError("expected a text of 1 byte at least, or None - at turn_id")
+        if self.chat_id is not None:
+            _check_id("chat_id", self.chat_id, LONGEST_ID)
         _check_unicode_and_depth(self.raw)
         if self.session is not None:
-            _check_length("session.id", self.session.id or "", LONGEST_ID)
+            if self.session.id:
+                _check_id("session.id", self.session.id, LONGEST_ID)
             _check_storable("session.data", self.session.data)
 
 
-def _check_length(name: str, text: str, most: int) -> None:
+def _check_id(name: str, text: object, most: int) -> None:
+    if not isinstance(text, str):
+        raise MalformedRequestError(f"expected a text as an id, got {type(text).__name__} - at {name}")
     length = len(text.encode(errors="surrogatepass"))
     if length > most:
         msg = f"expected at most {most} bytes, got {length}; no platform sends so many - at {name}"

@@ -14,6 +14,8 @@ from dynadb_async.platforms.request import MalformedRequestError, PlatformReques
 SLACK = "Slack"
 # Messages that a person wrote; the other subtypes are edits, deletions, and what Slack or a bot tells.
 WRITTEN = (None, "file_share", "me_message", "thread_broadcast")
+SUGGESTIONS = ("block_suggestion", "dialog_suggestion")
+SLACKBOT = "USLACKBOT"
 MOST_FIELDS = 100
 
 
@@ -28,8 +30,7 @@ def json_from_body(body: bytes) -> dict[str, Any]:
     """
     try:
         if body and not body.lstrip().startswith(b"{"):
-            fields = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=MOST_FIELDS)
-            form: dict[str, Any] = dict(fields)
+            form = _form(body.decode())
             if "payload" not in form:
                 return form
             body = form["payload"].encode()
@@ -40,6 +41,14 @@ def json_from_body(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise MalformedRequestError("expected JSON, or a form, in the body of a request of Slack; pass it as it came")
     return found
+
+
+def _form(text: str) -> dict[str, Any]:
+    fields = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MOST_FIELDS)
+    form: dict[str, Any] = dict(fields)
+    if len(form) != len(fields):
+        raise ValueError("a field that is sent twice might be read as either")
+    return form
 
 
 def challenge(body: dict[str, Any]) -> str | None:
@@ -59,7 +68,8 @@ def requests_from_json(body: dict[str, Any]) -> list[PlatformRequest]:
     Read a call, as `json_from_body` gives it: a request if it is a person's turn, none otherwise.
 
     Turns are messages and mentions, slash commands, and interactions: buttons, shortcuts, submitted and closed views.
-    What is left out: bots, edits and deletions, all other events, suggestions while somebody types, `url_verification`.
+    What is left out: bots, Slackbot among them, edits and deletions, all other events, suggestions while somebody
+    types, `url_verification` and `ssl_check`.
 
     The user is the workspace and the person, `T061EG9R6:U0G9QFDJ5`: a person's id is unique within a workspace only.
     The chat is the channel. Slack has no sessions: switch `stored_elements.session` on. The turn id is the `event_id`,
@@ -73,7 +83,7 @@ def requests_from_json(body: dict[str, Any]) -> list[PlatformRequest]:
         return [_event(body)] if _is_a_persons(required(SLACK, dict, body, "event")) else []
     if "command" in body:
         return [_command(body)]
-    if member(body, "type") in ("url_verification", "app_rate_limited", "block_suggestion"):
+    if "ssl_check" in body or member(body, "type") in ("url_verification", "app_rate_limited", *SUGGESTIONS):
         return []
     return [_interaction(body)]
 
@@ -82,7 +92,7 @@ def _is_a_persons(event: dict[str, Any]) -> bool:
     is_said = member(event, "type") == "app_mention" or (
         member(event, "type") == "message" and member(event, "subtype") in WRITTEN
     )
-    return is_said and "bot_id" not in event
+    return is_said and member(event, "bot_id") is None and member(event, "user") != SLACKBOT
 
 
 def _event(body: dict[str, Any]) -> PlatformRequest:

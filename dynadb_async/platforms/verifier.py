@@ -4,12 +4,12 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias
 
 from dynadb_async import ConfigError, DynaDbError
 
-Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
-"""A server's headers: its own mapping, or pairs in texts or bytes. Upper and lower case do not matter."""
+Headers: TypeAlias = Mapping[str, str] | Mapping[str, Sequence[str]] | Iterable[tuple[str | bytes, str | bytes]]
+"""A server's headers: its own mapping, of lists as well, or pairs in texts or bytes. Upper and lower case are one."""
 
 Clock: TypeAlias = Callable[[], datetime]
 """Returns the time, with its zone."""
@@ -54,16 +54,21 @@ def one_header(headers: Headers, name: str) -> str:
     Raises:
         SignatureError: There is none, or more than one.
     """
-    told = headers.items() if isinstance(headers, Mapping) else headers
-    pairs = cast("Iterable[tuple[str | bytes, str | bytes]]", told)
-    values = [_text(value) for key, value in pairs if _text(key).lower() == name.lower()]
+    # Whatever else a server has in their place, such as nothing at all, is no header.
+    told: Any = headers or ()
+    pairs = told.items() if hasattr(told, "items") else told
+    values = [one for key, value in pairs if _text(key).lower() == name.lower() for one in _several(value)]
     if len(values) != 1:
         raise SignatureError(f"expected one header {name}, got {len(values) or 'none'}")
-    return values[0]
+    return _text(values[0])
 
 
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode("latin-1")
+def _several(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else () if value is None else (value,)
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def secrets(given: str | Sequence[str] | None) -> tuple[bytes, ...]:
@@ -71,12 +76,17 @@ def secrets(given: str | Sequence[str] | None) -> tuple[bytes, ...]:
     One secret, or several while a new one takes over, as bytes.
 
     Raises:
-        ConfigError: There is none, or one is empty, as a variable that was never set: anybody could sign with it.
+        ConfigError: There is none, or one is empty, as a variable that was never set: anybody could sign with it. Or
+            one is no text that can be written in UTF-8.
     """
-    several = (given,) if isinstance(given, str) else tuple(given or ())
-    if not several or not all(several):
-        raise ConfigError("expected a secret, or several, got none or an empty one; is its variable set?")
-    return tuple(secret.encode() for secret in several)
+    several: tuple[Any, ...] = tuple(given or ()) if isinstance(given, list | tuple | None) else (given,)
+    if not several or not all(several) or any(isinstance(secret, str) and secret.isspace() for secret in several):
+        raise ConfigError("expected a secret or an id, or several, got none or an empty one; is its variable set?")
+    try:
+        return tuple(map(str.encode, several))
+    except (TypeError, UnicodeError):
+        problem = "expected a text, or a list of texts, of valid Unicode as a secret or an id"
+    raise ConfigError(problem)
 
 
 def is_signed(signature: str, message: bytes, keys: tuple[bytes, ...]) -> bool:

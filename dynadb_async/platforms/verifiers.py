@@ -11,6 +11,7 @@ from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 from attrs import field, frozen
+from attrs.converters import optional
 
 from dynadb_async import ConfigError
 from dynadb_async.platforms.request import MalformedRequestError
@@ -79,17 +80,7 @@ class MetaVerifier:
     """
 
     app_secret: tuple[bytes, ...] = field(converter=secrets, repr=False)
-    verify_token: str | None = field(default=None, kw_only=True, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        """
-        Check the token.
-
-        Raises:
-            ConfigError: It is empty: anybody could name it.
-        """
-        if self.verify_token is not None:
-            secrets(self.verify_token)
+    verify_token: tuple[bytes, ...] | None = field(default=None, converter=optional(secrets), kw_only=True, repr=False)
 
     async def check(self, method: str, url: str, headers: Headers, body: bytes) -> None:
         """
@@ -118,7 +109,7 @@ class MetaVerifier:
         """
         asked = _query(url)
         token = asked.get("hub.verify_token", "")
-        if self.verify_token is None or not is_one_of(token, (self.verify_token.encode(),)):
+        if self.verify_token is None or not is_one_of(token, self.verify_token):
             raise SignatureError("hub.verify_token is not the app's, or the app has none")
         if asked.get("hub.mode") != "subscribe" or not asked.get("hub.challenge"):
             raise MalformedRequestError("expected hub.mode=subscribe and a hub.challenge in a handshake of Meta")

@@ -10,8 +10,8 @@ from typing import Any
 from dynadb_async.platforms.request import PlatformRequest, member, optional_text, required
 
 WHATSAPP = "WhatsApp"
-# What WhatsApp tells of a person, and reactions, which are answers to nothing.
-NO_TURNS = ("reaction", "system", "unsupported")
+# What WhatsApp tells of a person, what it can't hand on, edits, and reactions, which are answers to nothing.
+NO_TURNS = ("reaction", "system", "unsupported", "unknown", "edit", "revoke")
 
 
 def requests_from_json(body: dict[str, Any]) -> list[PlatformRequest]:
@@ -19,10 +19,12 @@ def requests_from_json(body: dict[str, Any]) -> list[PlatformRequest]:
     Read a webhook call: a request for each message in it, oldest first.
 
     WhatsApp collects messages, of one person and of several, in one call. What is not a person's turn is left out:
-    deliveries and reads (`statuses`), reactions, changed numbers, and every field but `messages`.
+    deliveries and reads (`statuses`), reactions, edits and deletions, messages that the API can't hand on, changed
+    numbers, and every field but `messages`.
 
-    The user is the business-scoped id (`from_user_id`) where it is sent, which outlives a change of number and is there
-    for people who show a username only; else the number (`from`). The chat is the group, or the business's number that
+    The user is the business-scoped id (`from_user_id`) where it is sent, which is there for people who show a username
+    only, too; else the number (`from`). Who changes the number gets another id of either kind, of which a `system`
+    message tells. The chat is the group, or the business's number that
     the person wrote to (`phone_number_id`). WhatsApp has no sessions: switch `stored_elements.session` on. The turn id
     is the message's `wamid`. There is no locale.
 
@@ -41,13 +43,14 @@ def _values(entries: list[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _turns(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for message in required(WHATSAPP, list, value, "messages") if "messages" in value else []:
+    has_messages = member(value, "messages") is not None
+    for message in required(WHATSAPP, list, value, "messages") if has_messages else []:
         if member(required(WHATSAPP, dict, message), "type") not in NO_TURNS:
             yield message
 
 
 def _request(value: dict[str, Any], message: dict[str, Any]) -> PlatformRequest:
-    is_scoped = member(message, "from_user_id") is not None
+    is_scoped = member(message, "from_user_id") not in (None, "")
     group = optional_text(message, "group_id")
     return PlatformRequest(
         platform="whatsapp",
