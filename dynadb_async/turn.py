@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Generic, Literal, Protocol, Self
 
 from attrs import define, evolve, field, frozen
@@ -75,7 +76,7 @@ class Session:
         A session that shares nothing with this one, so that a turn may run twice from the same request.
 
         Raises:
-            SerializationError: Something in it is nested so deep that nothing could be done with it.
+            SerializationError: Something in it can't be copied, or is nested too deep for anything to be done with it.
         """
         # Nearly always there is nothing to copy in depth, which is the dear part.
         data = _copied(self.data, "data") if self.data else {}
@@ -97,6 +98,8 @@ def _copied(value: Any, name: str) -> Any:
         return _copied_within(value, MOST_LEVELS)
     except RecursionError:
         problem = "maps and lists lie too deep in one another; keep a flatter structure"
+    except Exception as error:  # noqa: BLE001 - a class refuses to be copied as it likes
+        problem = f"something in it can't be copied ({type(error).__name__}); keep data there, and nothing that is open"
     raise SerializationError(problem, ("session", name))
 
 
@@ -113,6 +116,8 @@ def _copied_within(value: Any, levels: int) -> Any:
         for element in value:
             elements.append(_copied_within(element, levels - 1))  # noqa: PERF401 - one frame for each level, not two
         return elements
+    if type(value) is MappingProxyType:
+        return _copied_within(dict(value), levels)
     return value if type(value) in PLAIN else deepcopy(value)
 
 

@@ -7,12 +7,22 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from itertools import product
 from random import Random
+from threading import Lock
 from time import process_time
+from types import MappingProxyType
 from typing import Any, Self
 
 import pytest
 
-from dynadb_async import DynamoDbConfig, DynamoDbSerializer, Session, StoredElements, StoredHistory, UsageError
+from dynadb_async import (
+    DynamoDbConfig,
+    DynamoDbSerializer,
+    Session,
+    StoredElements,
+    StoredHistory,
+    UsageError,
+    UserCopy,
+)
 from dynadb_async.errors import MalformedItemError, SerializationError
 from dynadb_async.item import (
     Item,
@@ -171,6 +181,26 @@ def test_a_serializer_of_the_users_own_may_meet_depth() -> None:
     layout = Layout(config=DynamoDbConfig("users"), serializer=Naive(), user_data=dict)
     with pytest.raises(SerializationError, match="nested too deep"):
         layout.attribute("history", deep(5_000))
+
+
+def test_what_can_not_be_copied_is_told() -> None:
+    """A session may hold whatever can be stored; of what is none there is a word, and no raw error."""
+    for session in (Session("s", state=Lock()), Session("s", data={"a": [iter([1])], "b": Lock()})):
+        with pytest.raises(SerializationError, match=r"can't be copied .* - at session"):
+            session.copy()
+    view = {"a": MappingProxyType({"b": MappingProxyType({"c": 1})})}
+    assert {"a": {"b": {"c": 1}}} == Session("s", data=MappingProxyType(view)).copy().data  # type: ignore[arg-type]
+
+
+async def test_a_copy_of_a_user_may_be_deep(memory: Engine) -> None:
+    """It is refused in words, however it was made."""
+    value: dict[str, Any] = {"S": "x"}
+    for _ in range(5_000):
+        value = {"L": [value]}
+    with new_table(memory) as table:
+        async with table.adapter() as db:
+            with pytest.raises(SerializationError):
+                await db.restore(UserCopy(item={"userId": {"S": "user-1"}, "user": {"M": {"data": value}}}))
 
 
 def test_a_copy_of_a_session_shares_nothing() -> None:

@@ -32,8 +32,8 @@ def encoded(members: Mapping[str, Any], *, is_stored: bool = False) -> bytes:
     try:
         return orjson.dumps(members, default=_base64)
     except orjson.JSONEncodeError as error:
-        if is_stored or _is_sound(members):
-            with suppress(TypeError, ValueError, RecursionError):
+        with suppress(TypeError, ValueError, RecursionError):
+            if is_stored or _is_sound(members):
                 return json.dumps(members, default=_plain, allow_nan=False).encode()
         problem = f"the serializer made something that is no attribute value ({type(error).__name__}); correct it"
     raise SerializationError(problem)
