@@ -247,10 +247,14 @@ def _steps(page: list[Seen], segment: Segment, more_at: Key | None) -> list[Step
 
 async def _all_of(work: Sequence[Awaitable[A]]) -> list[A]:
     """All of it at the same time; what one raises is raised once all have ended, so that nothing is left behind."""
-    results = await asyncio.gather(*work, return_exceptions=True)
-    done: list[A] = []
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        done.append(result)
-    return done
+    done: dict[int, A] = {}
+
+    # Not as the task's result: that is in its repr, and asyncio logs tasks that take their time.
+    async def do(place: int, piece: Awaitable[A]) -> None:
+        done[place] = await piece
+
+    pieces = [do(place, piece) for place, piece in enumerate(work)]
+    for error in await asyncio.gather(*pieces, return_exceptions=True):
+        if error is not None:
+            raise error
+    return [done[place] for place in range(len(work))]

@@ -14,7 +14,7 @@ Key = tuple[str, ...]
 MOST_SEGMENTS = 1000
 
 
-@define
+@define(repr=False)
 class Segment:
     """
     One of the parts that a table is scanned in.

@@ -6,7 +6,6 @@ import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.embedded.answering import ANSWERS
@@ -54,13 +53,12 @@ class Embedded:
             if self._store.faults is not None:
                 return await self._store.faults.answer(answered, request.operation, until)
             return answered()
-        future = self._thread.submit(self._store.answer, request, time.monotonic() + left - TO_SAY_WHY)
+        future = self._thread.submit(self._answered, request, time.monotonic() + left - TO_SAY_WHY)
         try:
             async with asyncio.timeout_at(until):
-                members: dict[str, Any] = await asyncio.wrap_future(future)
+                return await asyncio.wrap_future(future)
         except TimeoutError:
             raise AttemptFailedError(NOT_BEGUN if future.cancelled() else LATE) from None
-        return Answer(members)
 
     def _answered(self, request: Request, until: float) -> Answer:
         return Answer(self._store.answer(request, until))
