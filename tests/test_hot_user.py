@@ -306,4 +306,3 @@ async def test_cancelled_anywhere_in_line(moto: Engine, table_name: str) -> None
             assert answered >= 13
             assert answered <= await visits_of(db) <= 20
             assert not db._running().lines._lines
-            assert not db._running().lines._saves._waiting

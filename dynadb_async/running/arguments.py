@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import ConfigError, DynaDbError, UsageError
-from dynadb_async.item import Loaded
+from dynadb_async.item import Loaded, check_policy, checked_turn_id
 from dynadb_async.turn import History, Session, Turn, User
 
 FROM_DICT = "; of a dict, DynamoDbConfig.from_dict makes one"
@@ -94,14 +94,30 @@ def seconds(io_timeout: Any) -> float:
 
 def check_turn(turn: Turn[Any]) -> None:
     """
-    Refuse what can't be saved: it was not loaded, or a part of it was exchanged.
+    Refuse what can't be saved: it was not loaded, a part of it was exchanged, or it is a checkpoint within `handle()`.
 
     Raises:
         UsageError: It says which.
+        SerializationError: The turn's id can't be stored.
     """
     loaded = getattr(turn, "loaded", None)
     if type(loaded) is not Loaded:
         refuse("turn", "load() or turn() gave it", turn)
+    if type(turn.user) is not User or type(turn.session) is not Session or type(turn.history) is not History:
+        _check_parts_of(turn)
+    if turn.user.id != loaded.user_id:
+        msg = "the turn's user was exchanged for another one; open a turn of that user instead"
+        raise UsageError(msg)
+    if loaded.may_run_again:
+        msg = "a checkpoint within handle(), which may run its handler again; use turn() for a turn with checkpoints"
+        raise UsageError(msg)
+    if turn.turn_id is not None:
+        checked_turn_id(turn.turn_id)
+    if turn.on_conflict is not None:
+        check_policy(turn)
+
+
+def _check_parts_of(turn: Turn[Any]) -> None:
     user, session, history = turn.user, turn.session, turn.history
     if not isinstance(user, User):
         refuse("turn.user", "it was loaded", user, advice="; change what is in it")
@@ -109,6 +125,3 @@ def check_turn(turn: Turn[Any]) -> None:
         refuse("turn.session", "a Session", session)
     if not isinstance(history, History):
         refuse("turn.history", "it was loaded", history, advice="; change what is in it")
-    if user.id != loaded.user_id:
-        msg = "the turn's user was exchanged for another one; open a turn of that user instead"
-        raise UsageError(msg)

@@ -45,7 +45,7 @@ class TurnBlock(Generic[T]):
         stay = Stay(self._begin(), self._user_id, self._io_timeout)
         self._is_entered = True
         try:
-            if not stay.begin():
+            if not stay.take():
                 await stay.wait()
             try:
                 self._turn = turn = await stay.load(self._session, self._turn_id)
@@ -57,7 +57,8 @@ class TurnBlock(Generic[T]):
             raise
         self._stay = stay
         turn.loaded.is_open = True
-        stay.left.pause()
+        if self._io_timeout is not None:
+            stay.left.pause()
         return turn
 
     async def __aexit__(
@@ -65,7 +66,8 @@ class TurnBlock(Generic[T]):
     ) -> None:
         """Save."""
         stay, turn = self._stay, self._turn
-        stay.left.resume()
+        if self._io_timeout is not None:
+            stay.left.resume()
         turn.loaded.is_open = False
         try:
             if kind is None:

@@ -125,12 +125,23 @@ class Life:
             RequestError: DynamoDB or the network refused, or did not answer within `operation_timeout`.
             UsageError: After `close()`.
         """
-        return await self._running().ping()
+        live = self._running()
+        if not self.config.enabled:
+            return 0.0
+        with live.under_way("read"):
+            left = live.time_left()
+            await live.table_ready(live.table, left)
+            began = live.loop.time()
+            await live.store.ping(until=left.until())
+            return live.loop.time() - began
 
     def _running(self, *, is_saving: bool = False) -> Live:
         """What we have in the running event loop; begun anew if the last loop has ended."""
-        self._leave_ended_loop()
         loop, live = asyncio.get_running_loop(), self._live
+        if live is not None and live.loop is loop and not self._is_closed:
+            return live
+        self._leave_ended_loop()
+        live = self._live
         if self._is_closed and not (is_saving and live is not None):
             msg = "used after close(); make a new AsyncDynamoDb, or close this one later"
             raise UsageError(msg)

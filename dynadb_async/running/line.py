@@ -1,12 +1,13 @@
 """What the turns of one user in this process tell one another: who saves next, and what the last save left."""
 
 import asyncio
+from collections import deque
 
 from attrs import define, field
 
 from dynadb_async.errors import RequestTimeoutError
 from dynadb_async.item import Loaded, Snapshot
-from dynadb_async.running.queue import Queue
+from dynadb_async.running.queue import Waiting, is_called, is_somebody_called
 
 # Beyond it the oldest is forgotten: a turn that knows no more than that is refused once, and merged with what is there.
 MOST_PASSED = 1000
@@ -27,6 +28,7 @@ class Line:
         pace: Seconds that the last request took.
         guests: How many turns, and saves by hand, are under way.
         served: How many turns that had their place in the queue have ended since there was one under way.
+        is_taken: A save is under way, or about to begin.
     """
 
     latest: Snapshot | None = None
@@ -35,8 +37,29 @@ class Line:
     pace: float = 0.0
     guests: int = 0
     served: int = 0
+    is_taken: bool = False
+    _waiting: Waiting | None = None
     # By the write id that was the newest then, when it was passed; None stands for an item that was not ours, or none.
     _passed: dict[str | None, float] | None = None
+
+    async def wait(self, until: float) -> None:
+        """
+        Wait until the saves before this one have ended, as it is taken.
+
+        Raises:
+            RequestTimeoutError: They took all of its time.
+        """
+        clock = asyncio.get_running_loop().time
+        waiting = self._waiting = deque() if self._waiting is None else self._waiting
+        if await is_called(waiting, self.call_next, max(0.0, until - clock())):
+            if self.has_time(until - clock()):
+                return
+            self.call_next()
+        raise others_took_all("UpdateItem")
+
+    def call_next(self) -> None:
+        """The save has ended."""
+        self.is_taken = self._waiting is not None and is_somebody_called(self._waiting)
 
     def told(self, latest: Snapshot, *, before: Snapshot | None, asked_at: float) -> None:
         """A request that began *asked_at* left or found *latest* where *before* had been."""
@@ -80,7 +103,6 @@ class Lines:
     """The lines by user; nothing is kept of a user of whom nothing is under way."""
 
     _lines: dict[str, Line] = field(factory=dict, init=False)
-    _saves: Queue = field(factory=lambda: Queue(0.0), init=False)
 
     def join(self, user_id: str) -> Line:
         """The user's line, until one `leave` for each `join`."""
@@ -95,28 +117,6 @@ class Lines:
         line.guests -= 1
         if not line.guests:
             del self._lines[user_id]
-
-    def is_free(self, user_id: str) -> bool:
-        """Whether the save may begin at once; then one `call_next`."""
-        return self._saves.is_free(user_id)
-
-    async def wait(self, user_id: str, line: Line, until: float) -> None:
-        """
-        Wait until the saves before this one have ended; then one `call_next`.
-
-        Raises:
-            RequestTimeoutError: They took all of its time.
-        """
-        clock = asyncio.get_running_loop().time
-        if await self._saves.wait(user_id, max(0.0, until - clock())):
-            if line.has_time(until - clock()):
-                return
-            self._saves.call_next(user_id)
-        raise others_took_all("UpdateItem")
-
-    def call_next(self, user_id: str) -> None:
-        """The save has ended."""
-        self._saves.call_next(user_id)
 
 
 def others_took_all(operation: str) -> RequestTimeoutError:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Self
@@ -16,9 +16,8 @@ from dynadb_async.connection.ways import Ways
 from dynadb_async.errors import (
     OutcomeUnknownError,
     TableNotReadyError,
-    UsageError,
 )
-from dynadb_async.item import Item, Layout, Snapshot, check_policy, checked_turn_id, history_entry
+from dynadb_async.item import Item, Layout, Snapshot, checked_turn_id
 from dynadb_async.observer import Observer
 from dynadb_async.running.arguments import check_session, check_turn
 from dynadb_async.running.beside import Beside
@@ -47,6 +46,7 @@ class Live:
         observer: Hears of turns, loads and saves.
         work: What is under way.
         is_enabled: Whether anything is to be loaded and saved.
+        operation_timeout: Seconds for each operation.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -58,6 +58,7 @@ class Live:
     observer: Observer | None
     work: Work
     is_enabled: bool
+    operation_timeout: float
     # What an adapter has besides, in a second table; the adapter's own business.
     beside: Beside | None = field(default=None, init=False)
 
@@ -84,6 +85,7 @@ class Live:
             observer=observer,
             work=Work(table),
             is_enabled=config.enabled,
+            operation_timeout=config.client.operation_timeout,
         )
 
     async def close(self) -> None:
@@ -116,9 +118,9 @@ class Live:
 
     def time_left(self, io_timeout: float | None = None) -> TimeLeft:
         """The time for operations that begin now."""
-        return TimeLeft(self.connection.config.operation_timeout, io_timeout)
+        return TimeLeft(self.operation_timeout, io_timeout)
 
-    async def load(
+    def load(
         self,
         user_id: str,
         session: Session | None,
@@ -126,10 +128,33 @@ class Live:
         left: TimeLeft,
         known: Snapshot | None = None,
         observer: Observer | None = None,
+        *,
+        is_within: bool = False,
+    ) -> Awaitable[Turn[Any]]:
+        """
+        The user's turn, to be awaited at once; of what is *known* to be stored, if that is as good as to read it now.
+
+        If it *is_within* a piece of work that is under way, that is where its *observer* hears of it.
+        """
+        if turn_id is not None:
+            checked_turn_id(turn_id)
+        if session is not None:
+            check_session(session)
+        is_alone = is_within and self.is_enabled and self.table.is_ready and known is None
+        if is_alone and self.observer is None and self.beside is None:
+            # Nothing to be done but to ask: nearly always.
+            return self.store.load(user_id, session, turn_id, until=left.until())
+        return self._load(user_id, session, turn_id, left, known, observer)
+
+    async def _load(
+        self,
+        user_id: str,
+        session: Session | None,
+        turn_id: str | None,
+        left: TimeLeft,
+        known: Snapshot | None,
+        observer: Observer | None,
     ) -> Turn[Any]:
-        """The user's turn; of what is *known* to be stored, if that is as good as to read it now."""
-        checked_turn_id(turn_id)
-        check_session(session)
         if not self.is_enabled:
             return self._with_beside(self.store.turn(user_id, None, session, turn_id))
         with self.under_way("load", observer):
@@ -148,49 +173,42 @@ class Live:
             turn.beside = self.beside.of_turn(turn)
         return turn
 
-    async def save(self, turn: Turn[Any], left: TimeLeft, line: Line | None = None) -> None:
-        """Store the turn, or delete its user, or neither, as the turn wants it; *line*, if it is in one already."""
+    def save(self, turn: Turn[Any], left: TimeLeft, line: Line | None = None) -> Awaitable[None]:
+        """
+        Store the turn, or delete its user, or neither, as the turn wants it; to be awaited at once.
+
+        If it belongs to a piece of work that is under way, that one is in the user's *line*.
+        """
         check_turn(turn)
-        if turn.loaded.may_run_again:
-            msg = (
-                "a checkpoint within handle(), which may run its handler again; use turn() for a turn with checkpoints"
-            )
-            raise UsageError(msg)
-        checked_turn_id(turn.turn_id)
-        check_policy(turn)
         if turn.is_discarded or turn.is_duplicate or not self.is_enabled:
-            return
+            return _nothing()
+        if turn.is_forgotten:
+            return self._forget(turn, left)
+        if line is not None and self.observer is None and self.table.is_ready:
+            return Save(self.store, turn, line, left.until()).run()
+        return self._save(turn, left, line)
+
+    async def _save(self, turn: Turn[Any], left: TimeLeft, line: Line | None) -> None:
+        user_id, lines = turn.loaded.user_id, self.lines
+        with self.under_way("save", turn.loaded.observer):
+            if not self.table.is_ready:
+                await self._table_ready(left)
+            joined = lines.join(user_id) if line is None else line
+            try:
+                await Save(self.store, turn, joined, left.until()).run()
+            finally:
+                if line is None:
+                    lines.leave(user_id, joined)
+        self._note_duplicate(turn)
+
+    async def _forget(self, turn: Turn[Any], left: TimeLeft) -> None:
         try:
-            if turn.is_forgotten:
-                if self.beside is not None:
-                    await self.beside.delete_all(turn.user.id)
-                await self._delete(turn.user.id, left, turn.loaded.observer)
-                return
-            with self.under_way("save", turn.loaded.observer):
-                await self._save_in_line(turn, left, line)
-            self._note_duplicate(turn)
+            if self.beside is not None:
+                await self.beside.delete_all(turn.user.id)
+            await self._delete(turn.user.id, left, turn.loaded.observer)
         except OutcomeUnknownError as error:
             error.turn_id = turn.turn_id
             raise
-
-    async def _save_in_line(self, turn: Turn[Any], left: TimeLeft, line: Line | None) -> None:
-        if not self.table.is_ready:
-            await self._table_ready(left)
-        user_id, until, lines = turn.user.id, left.until(), self.lines
-        history = self.store.layout.config.stored_elements.history
-        # Before our place in the line: an element of the app's own may take its time, or save another turn.
-        entry = None if history is None else await history_entry(history, turn)
-        joined = lines.join(user_id) if line is None else line
-        try:
-            if not lines.is_free(user_id):
-                await lines.wait(user_id, joined, until)
-            try:
-                await Save(self.store, turn, joined, until).run(entry)
-            finally:
-                lines.call_next(user_id)
-        finally:
-            if line is None:
-                lines.leave(user_id, joined)
 
     def _note_duplicate(self, turn: Turn[Any]) -> None:
         observer: Observer | None = turn.loaded.observer or self.observer
@@ -223,17 +241,6 @@ class Live:
             await self._table_ready(left)
             return await self.store.read(user_id, until=left.until())
 
-    async def ping(self) -> float:
-        """The seconds of one read; 0 where nothing is read at all."""
-        if not self.is_enabled:
-            return 0.0
-        with self.under_way("read"):
-            left = self.time_left()
-            await self._table_ready(left)
-            began = self.loop.time()
-            await self.store.ping(until=left.until())
-            return self.loop.time() - began
-
     async def _table_ready(self, left: TimeLeft) -> None:
         await self.table_ready(self.table, left)
 
@@ -248,3 +255,7 @@ class Live:
                 raise
             msg = "the table was not ACTIVE within io_timeout; its creation goes on, so try again"
             raise TableNotReadyError(msg) from None
+
+
+async def _nothing() -> None:
+    """What there is to be done for a turn that is not stored."""

@@ -5,13 +5,21 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeAlias
 
 from attrs import define, field
 
 from dynadb_async.errors import UsageError
 
+Waiting: TypeAlias = deque[asyncio.Future[None]]
+"""Those who wait to be called, first come, first served."""
 
-@define(eq=False, repr=False)
+
+# No attrs class: it is made for each turn.
+
+
 class Place:
     """
     A turn's place in its user's queue, an async context manager: it belongs to it, whichever task ends it.
@@ -20,19 +28,23 @@ class Place:
         queue: Where it is.
         user_id: The user.
         patience: How many seconds it waits.
-        is_stuck: Whether the queue does not move; then it waits half as long, if it is the next.
+        is_patient: It looks, while it waits, whether the queue moves at all, and waits half as long for one that does
+            not, if it is the next.
         is_first: Whether it was called, rather than that its patience came to its end.
         is_left: The turn has ended.
     """
 
-    queue: "Queue"
-    user_id: str
-    patience: float
-    is_stuck: Callable[[], bool] | None = None
-    is_left: bool = field(default=False, init=False)
-    is_first: bool = field(default=False, init=False)
+    __slots__ = ("is_first", "is_left", "is_patient", "patience", "queue", "user_id")
 
-    async def __aenter__(self) -> None:
+    def __init__(self, queue: "Queue", user_id: str, patience: float) -> None:
+        self.queue: Queue = queue
+        self.user_id: str = user_id
+        self.patience: float = patience
+        self.is_patient: bool = False
+        self.is_first: bool = False
+        self.is_left: bool = False
+
+    async def __aenter__(self) -> Self:
         """
         Wait for our turn, as long as our patience lasts.
 
@@ -41,8 +53,11 @@ class Place:
         """
         if not self.take():
             await self.wait()
+        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         """Let the next one in."""
         self.leave()
 
@@ -53,7 +68,7 @@ class Place:
         Raises:
             UsageError: The turn is inside a turn of the same user, which would wait for itself.
         """
-        outer = _places_around()
+        outer = _held.get() and _places_around()
         if outer and any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
             msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
             raise UsageError(msg)
@@ -64,7 +79,8 @@ class Place:
 
     async def wait(self) -> None:
         """Wait for our turn, as long as our patience lasts."""
-        self.is_first = await self.queue.wait(self.user_id, self.patience, self.is_stuck)
+        is_stuck = self.is_stuck if self.is_patient else None
+        self.is_first = await self.queue.wait(self.user_id, self.patience, is_stuck)
         _held.set((*_places_around(), self))
 
     def leave(self) -> None:
@@ -73,6 +89,10 @@ class Place:
         self.is_left = True
         if self.is_first:
             self.queue.call_next(self.user_id)
+
+    def is_stuck(self) -> bool:
+        """Whether the queue does not move."""
+        return False
 
 
 # The places taken by the turns around the running code, in this task and those that it was started from; some are left.
@@ -94,7 +114,7 @@ class Queue:
 
     patience: float
     # By user who has a turn; the first who has to wait brings the deque.
-    _waiting: dict[str, deque[asyncio.Future[None]] | None] = field(factory=dict, init=False)
+    _waiting: dict[str, Waiting | None] = field(factory=dict, init=False)
 
     def place(self, user_id: str, *, patience: float | None = None) -> Place:
         """
@@ -117,40 +137,53 @@ class Queue:
         waiting = self._waiting[user_id]
         if waiting is None:
             waiting = self._waiting[user_id] = deque()
-        turn = asyncio.get_running_loop().create_future()
-        waiting.append(turn)
-        try:
-            async with asyncio.timeout(patience) as limit:
-                with contextlib.nullcontext() if is_stuck is None else _looking(waiting, turn, limit, is_stuck):
-                    await turn
-        except (TimeoutError, asyncio.CancelledError) as error:
-            if turn.done() and not turn.cancelled():
-                # Called in the very moment in which we gave up.
-                if isinstance(error, TimeoutError):
-                    return True
-                self.call_next(user_id)
-            else:
-                with contextlib.suppress(ValueError):
-                    waiting.remove(turn)
-            if isinstance(error, TimeoutError):
-                return False
-            raise
-        return True
+        return await is_called(waiting, partial(self.call_next, user_id), patience, is_stuck)
 
     def call_next(self, user_id: str) -> None:
         """Whoever waited longest for the user is next."""
         waiting = self._waiting[user_id]
-        while waiting:
-            turn = waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        del self._waiting[user_id]
+        if not waiting or not is_somebody_called(waiting):
+            del self._waiting[user_id]
+
+
+async def is_called(
+    waiting: Waiting, pass_on: Callable[[], None], patience: float, is_stuck: Callable[[], bool] | None = None
+) -> bool:
+    """Whether the one who goes to the end of *waiting* is called, rather than that its patience is at its end."""
+    turn = asyncio.get_running_loop().create_future()
+    waiting.append(turn)
+    try:
+        async with asyncio.timeout(patience) as limit:
+            with contextlib.nullcontext() if is_stuck is None else _looking(waiting, turn, limit, is_stuck):
+                await turn
+    except (TimeoutError, asyncio.CancelledError) as error:
+        if turn.done() and not turn.cancelled():
+            # Called in the very moment in which we gave up.
+            if isinstance(error, TimeoutError):
+                return True
+            pass_on()
+        else:
+            with contextlib.suppress(ValueError):
+                waiting.remove(turn)
+        if isinstance(error, TimeoutError):
+            return False
+        raise
+    return True
+
+
+def is_somebody_called(waiting: Waiting) -> bool:
+    """Whether there was anybody to be called."""
+    while waiting:
+        turn = waiting.popleft()
+        if not turn.done():
+            turn.set_result(None)
+            return True
+    return False
 
 
 @contextlib.contextmanager
 def _looking(
-    waiting: deque[asyncio.Future[None]],
+    waiting: Waiting,
     turn: asyncio.Future[None],
     limit: asyncio.Timeout,
     is_stuck: Callable[[], bool],

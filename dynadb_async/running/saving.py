@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any
 
@@ -59,40 +60,60 @@ class Save:
         self._loaded: Loaded = turn.loaded
         self._now = asyncio.get_running_loop().time
 
-    async def run(self, history_entry: dict[str, Any] | None) -> None:
+    async def run(self) -> None:
         """
         Store the turn over whatever other turns stored meanwhile, or find that it was stored already.
 
         Raises:
             VersionConflictError: Another turn changed the same thing, or the user was deleted.
             OutcomeUnknownError: The write may or may not have happened.
+            RequestTimeoutError: Other saves of the user took all of its time.
         """
-        line, beside = self.line, self.turn.beside
-        # In one transaction with what the turn stores besides the item.
+        line, history = self.line, self.layout.config.stored_elements.history
+        # Before our place in the line: an element of the app's own may take its time, or save another turn.
+        entry = None if history is None else await items.history_entry(history, self.turn)
+        if line.is_taken:
+            await line.wait(self.until)
+        line.is_taken = True
+        try:
+            if line.is_in_doubt:
+                await self._look()
+            attempt = self._first_attempt(entry)
+            while attempt is not None:
+                asked_at = self._now()
+                try:
+                    await self._sent(attempt.update)
+                except ConditionFailedError as error:
+                    refused = error
+                else:
+                    self._saved(attempt, None, asked_at)
+                    return
+                line.pace = self._now() - asked_at
+                attempt = await self._after_refusal(attempt, refused, asked_at)
+        except BaseException as error:
+            self._note(error)
+            raise
+        finally:
+            line.call_next()
+
+    def _sent(self, update: items.Update) -> Awaitable[Any]:
+        """Send it, to be awaited at once; in one transaction with what the turn stores besides the item."""
+        beside = self.turn.beside
         call = beside.commit if beside is not None and beside.is_pending else self.store.connection.call
-        if line.is_in_doubt:
-            await self._look()
-        attempt = self._first_attempt(history_entry)
-        while attempt is not None:
-            asked_at = self._now()
-            try:
-                await call(attempt.update.request, until=self.until)
-            except ConditionFailedError as error:
-                refused = error
-            except BaseException as error:
-                if not isinstance(error, DynaDbError) or isinstance(error, OutcomeUnknownError):
-                    line.doubt()
-                raise
-            else:
-                self._saved(attempt, None, asked_at)
-                return
-            line.pace = self._now() - asked_at
-            attempt = await self._after_refusal(attempt, refused, asked_at)
+        return call(update.request, until=self.until)
+
+    def _note(self, error: BaseException) -> None:
+        """Whether nobody knows any more what is stored."""
+        if isinstance(error, OutcomeUnknownError):
+            error.turn_id = self.turn.turn_id
+        elif isinstance(error, DynaDbError):
+            return
+        self.line.doubt()
 
     async def _look(self) -> None:
         """Read what is stored, before anything is built on a guess."""
         asked_at = self._now()
-        current = await self.store.read(self.turn.user.id, until=self.until)
+        current = await self.store.read(self._loaded.user_id, until=self.until)
         if current is None:
             self.line.gone()
         else:
@@ -109,7 +130,7 @@ class Save:
         if self._loaded.refusals > 1:
             await asyncio.sleep(pause_after(self._loaded.refusals - 1))
             asked_at = self._now()
-            current = await self.store.read(self.turn.user.id, until=self.until)
+            current = await self.store.read(self._loaded.user_id, until=self.until)
             if self._is_settled(attempt, current, asked_at):
                 return None
         attributes = self._rebased(attempt.ours.item(), current, asked_at)
@@ -120,9 +141,8 @@ class Save:
     async def _read_after_refusal(self) -> Item | None:
         """What is there instead, where the server (dynalite, for one) does not send it along."""
         try:
-            return await self.store.read(self.turn.user.id, until=self.until)
+            return await self.store.read(self._loaded.user_id, until=self.until)
         except RequestError as error:
-            self.line.doubt()
             # Perhaps what was refused is a second attempt, and the first one, whose answer was lost, is what is there.
             problem = f"refused, and why could not be read: {error.code}; repeat it with the same turn_id"
             details = {"operation": "UpdateItem", "code": error.code, "request_id": error.request_id}
@@ -130,7 +150,7 @@ class Save:
 
     def _first_attempt(self, history_entry: dict[str, Any] | None) -> Attempt | None:
         turn, loaded, now = self.turn, self._loaded, self.store.clock()
-        is_behind = self.line.is_ahead_of(loaded)
+        is_behind = self.line.latest is not None and self.line.is_ahead_of(loaded)
         is_looked_at = is_behind or loaded.is_merged or self.layout.config.touch_every is not None
         ours = items.attributes_of_turn(self.layout, turn, history_entry, now, is_whole=is_looked_at)
         has_more = turn.beside is not None and turn.beside.is_pending

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from dynadb_async.observer import Observer
 from dynadb_async.running.line import Line, others_took_all
@@ -16,7 +16,7 @@ from dynadb_async.running.time_left import TimeLeft
 from dynadb_async.turn import Session, Turn
 
 
-class Stay:
+class Stay(Place):
     """
     A turn's place in its user's queue, and the time that it has, as an async context manager.
 
@@ -26,26 +26,21 @@ class Stay:
         line: What this process knows of the user's item.
     """
 
-    __slots__ = ("_known_from", "_observer", "_place", "_served_before", "_user_id", "_work", "left", "line", "live")
+    __slots__ = ("_known_from", "_observer", "_served_before", "_work", "left", "line", "live")
 
     def __init__(self, live: Live, user_id: str, io_timeout: float | None, *, is_patient: bool = False) -> None:
         live.store.layout.key(user_id)
         self.live: Live = live
-        self.left: TimeLeft = live.time_left(io_timeout)
-        self._user_id = user_id
-        self._known_from = live.loop.time()
-        self._place: Place = live.queue.place(user_id, patience=self.left.seconds)
+        self.left: TimeLeft = TimeLeft(live.operation_timeout, io_timeout)
+        most = live.queue.patience
+        super().__init__(live.queue, user_id, most if io_timeout is None else max(0.0, min(io_timeout, most)))
         if is_patient:
-            self._place.patience = self.left.operation_timeout if io_timeout is None else io_timeout
-            self._place.is_stuck = self._is_stuck
-            live.work.waits_until = max(live.work.waits_until, live.loop.time() + self._place.patience)
-        self._work: AbstractContextManager[Observer | None] = live.under_way("turn")
-
-    async def __aenter__(self) -> Self:
-        """Wait for our turn."""
-        if not self.begin():
-            await self.wait()
-        return self
+            self.is_patient = True
+            self.patience = self.left.operation_timeout if io_timeout is None else io_timeout
+            live.work.waits_until = max(live.work.waits_until, live.loop.time() + self.patience)
+        self._work: AbstractContextManager[Observer | None] = (
+            live.work if live.observer is None else live.under_way("turn")
+        )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -53,50 +48,53 @@ class Stay:
         """Let the next one in."""
         self.end(kind, error, traceback)
 
-    def begin(self) -> bool:
+    def take(self) -> bool:
         """Whether it is our turn at once; else `wait` for it."""
         self._observer = self._work.__enter__()
-        self.line: Line = self.live.lines.join(self._user_id)
+        self.line: Line = self.live.lines.join(self.user_id)
+        # A line without other guests knows nothing from before.
+        self._known_from = 0.0 if self.line.guests == 1 else self.live.loop.time()
         self._served_before = self.line.served
         try:
-            return self._place.take()
+            return super().take()
         except BaseException:
-            self._leave(*sys.exc_info())
+            self._leave_line(*sys.exc_info())
             raise
 
     async def wait(self) -> None:
         """Wait for our turn."""
         try:
-            await self._place.wait()
+            await super().wait()
         except BaseException:
-            self._leave(*sys.exc_info())
+            self._leave_line(*sys.exc_info())
             raise
 
     def end(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Let the next one in."""
-        self._place.leave()
-        self.line.served += self._place.is_first
-        self._leave(kind, error, traceback)
+        self.leave()
+        self.line.served += self.is_first
+        self._leave_line(kind, error, traceback)
 
-    def _leave(
+    def _leave_line(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.live.lines.leave(self._user_id, self.line)
+        self.live.lines.leave(self.user_id, self.line)
         self._work.__exit__(kind, error, traceback)
 
     def load(self, session: Session | None, turn_id: str | None) -> Awaitable[Turn[Any]]:
         """The user's turn, to be awaited at once."""
         if self.line.guests == 1 and self.line.latest is None:
-            return self.live.load(self._user_id, session, turn_id, self.left, None, self._observer)
+            live, left = self.live, self.left
+            return live.load(self.user_id, session, turn_id, left, None, self._observer, is_within=True)
         return self._load_beside_others(session, turn_id)
 
     async def _load_beside_others(self, session: Session | None, turn_id: str | None) -> Turn[Any]:
         # What another turn stored since we wait is as good as to read it.
         known, clock = self.line.known_since(self._known_from), self.live.loop.time
         began = clock()
-        turn = await self.live.load(self._user_id, session, turn_id, self.left, known, self._observer)
+        turn = await self.live.load(self.user_id, session, turn_id, self.left, known, self._observer, is_within=True)
         if known is None:
             self.line.pace = clock() - began
         return turn
@@ -109,7 +107,7 @@ class Stay:
             RequestTimeoutError: The turns before it took all of its time.
         """
         requests = 2 if self.line.known_since(self._known_from) is None else 1
-        is_called = self._place.is_first or self._is_stuck()
+        is_called = self.is_first or self.is_stuck()
         if not is_called or (self._has_waited() and self._is_late(requests=requests)):
             raise others_took_all("GetItem")
 
@@ -133,10 +131,10 @@ class Stay:
         return not self._is_late()
 
     def _has_waited(self) -> bool:
-        return not self._place.is_first or not self._is_stuck()
+        return not self.is_first or not self.is_stuck()
 
-    def _is_stuck(self) -> bool:
-        # One turn has lasted all this time, such as a language model's: no reason not to go on.
+    def is_stuck(self) -> bool:
+        """Whether one turn has lasted all this time, such as a language model's: no reason not to go on."""
         return self.line.served == self._served_before
 
     def _is_late(self, *, requests: int = 1) -> bool:
