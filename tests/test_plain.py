@@ -73,8 +73,22 @@ URLS = one_of(
     *("https://dynamodb.example:443", "http://dynamodb-local"),
     odd=(
         *("http://host/path", "http://host?query", "http://host:99999", "http://host:0", "http://[::1]:8000", ""),
-        *("HTTP://LOCALHOST:8000", "http://under_score:8000", "http://a..b", "http://-a", "localhost:8000", "ftp://h"),
-        *("http://user:password@host", "https://dynamodb.us-gov-west-1.amazonaws.com", "http://h:80#f", "http://h:8 "),
+        *(
+            "HTTP://LOCALHOST:8000",
+            "http://under_score:8000",
+            "http://a..b",
+            "http://-a",
+            "localhost:8000",
+            "ftp://h",
+            f"http://{'a' * 64}",
+        ),
+        *(
+            f"http://{'a' * 64}",
+            "http://user:password@host",
+            "https://dynamodb.us-gov-west-1.amazonaws.com",
+            "http://h:80#f",
+            "http://h:8 ",
+        ),
     ),
 )
 VALID_URLS = one_of("http://127.0.0.1:8000", "https://dynamodb.example", "http://localhost:8000/", "http://host/path")
@@ -178,6 +192,8 @@ def test_a_harmless_variable_leaves_a_case_plain(name: str) -> None:
         {"AWS_USE_FIPS_ENDPOINT": "false"},
         {"AWS_SOMETHING_NEW": "1"},
         {"AWS_ENDPOINT_URL": "http://localhost:8000/path"},
+        {"AWS_ENDPOINT_URL": f"http://{'a' * 64}.example"},
+        {"AWS_ENDPOINT_URL": f"http://{'a.' * 127}example"},
         {"https_proxy": "http://127.0.0.1:1"},
         {"ALL_PROXY": "http://127.0.0.1:1", "NO_PROXY": "example.com"},
     ],
@@ -217,6 +233,12 @@ def test_a_folder_of_models_is_not_plain(tmp_path: Path) -> None:
     tmp_path.joinpath(".aws/models").mkdir(parents=True)
 
     assert isinstance(plain(environ), NotPlain)
+
+
+def test_a_user_without_a_home_has_no_files_there() -> None:
+    """As in a container whose user is not in its list: what can't be found is not there, to the SDK as well."""
+    environ = {**WITH_KEYS, "HOME": "~"}
+    assert comparable(plain(environ)) == comparable(of_a_client(environ))
 
 
 def test_a_proxy_that_is_passed_by_is_none() -> None:

@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -21,9 +20,10 @@ from dynadb_async.connection.keys import Keys, RenewedKeys, flaw_of
 
 # The regions of AWS's standard partition, as the SDK's own partitions.json has them.
 STANDARD_REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d{1,2}")
-LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 SIMPLE_URL = re.compile(rf"https?://{LABEL}(?:\.{LABEL})*(?::(\d{{1,5}}))?/?")
 LARGEST_PORT = 65535
+LONGEST_HOST = 253
 
 SETTINGS: dict[str, tuple[Any, ...]] = {
     "fast_path": (True,),
@@ -110,7 +110,8 @@ def _found_file(environ: Mapping[str, str]) -> str:
         name = environ.get(variable, usual)
         if os.path.isfile(os.path.expandvars(os.path.expanduser(name))):  # noqa: PTH111, PTH113 - it expands variables
             return f"the file {name} is there"
-    return f"the folder {MODELS} is there" if Path(MODELS).expanduser().is_dir() else ""
+    # A user without a home, as in a container, is none to pathlib.
+    return f"the folder {MODELS} is there" if os.path.isdir(os.path.expanduser(MODELS)) else ""  # noqa: PTH111, PTH112
 
 
 def _keys(config: ClientConfig, environ: Mapping[str, str]) -> Keys | None:
@@ -133,7 +134,8 @@ def _endpoint(config: ClientConfig, environ: Mapping[str, str]) -> str | None:
 
 def _not_plain_url(url: str) -> str:
     parts = SIMPLE_URL.fullmatch(url)
-    if parts is None or int(parts[1] or 1) not in range(1, LARGEST_PORT + 1):
+    is_simple = parts is not None and int(parts[1] or 1) in range(1, LARGEST_PORT + 1)
+    if not is_simple or len(url) > len("https://") + LONGEST_HOST:
         return "the endpoint is more than a scheme, a host and a port"
     return ""
 
