@@ -1,8 +1,8 @@
 """Conversations in one event loop: appended to, read, cut, deleted."""
 
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Self
 
 from attrs import define
@@ -23,13 +23,13 @@ from dynadb_async.conversations.layout import (
     id_of_head,
     time_in,
 )
-from dynadb_async.conversations.pages import Pages, Place
+from dynadb_async.conversations.pages import Pages
 from dynadb_async.conversations.reading import Group, Reader
 from dynadb_async.conversations.sweeping import Sweeper
 from dynadb_async.conversations.working import Working
 from dynadb_async.conversations.writing import EVERYTHING, Writing
 from dynadb_async.errors import VersionConflictError
-from dynadb_async.item import Layout
+from dynadb_async.item import Item, Layout
 from dynadb_async.running.live import Live
 from dynadb_async.running.table import Table
 from dynadb_async.turn import Page
@@ -96,10 +96,10 @@ class Log:
         await self.sweeper.after(names, writing, appended)
         return appended
 
-    async def page(self, names: Names, limit: int | None, before: str | None, *, until: float | None) -> Page:
+    def page(self, names: Names, limit: int | None, before: str | None, *, until: float | None) -> Awaitable[Page]:
         """See `Conversation.messages`."""
         is_consistent = self.config.table.consistent_read
-        return await self.pages.page(names, limit, before, until=until, is_consistent=is_consistent)
+        return self.pages.page(names, limit, before, until=until, is_consistent=is_consistent)
 
     async def pop(self, names: Names, *, until: float) -> Any:
         """See `Conversation.pop`."""
@@ -127,12 +127,14 @@ class Log:
     async def _newest(self, names: Names, until: float) -> tuple[Group | None, str]:
         """The newest append that has a message, and the revision."""
         reader = Reader(self.clock(), self.config.serializer)
-        groups = self.pages.groups(names, reader, Place(), 1, until=until, is_consistent=True)
-        async with aclosing(groups):
-            async for found in groups:
-                if group := next((group for group in found if group.messages), None):
-                    return group, reader.revision
-        return None, reader.revision
+        found: list[Group] = []
+
+        def is_found(reader: Reader, items: Sequence[Item]) -> bool:
+            found.extend(islice((group for group in reader.groups(items) if group.messages), 1))
+            return bool(found)
+
+        await self.pages.read(names, reader, 1, is_found, until=until, is_consistent=True)
+        return (found[0] if found else None), reader.revision
 
     async def clear(self, names: Names, *, until: float) -> None:
         """See `Conversation.clear`."""

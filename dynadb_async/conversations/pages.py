@@ -1,7 +1,7 @@
 """What is read of a conversation: its messages from the newest on, a page or all."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+import sys
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from dynadb_async.conversations.codec import ConversationSerializer
 from dynadb_async.conversations.layout import LAST_NUMBER, Names, number_of
 from dynadb_async.conversations.reading import Group, Reader
 from dynadb_async.errors import SerializationError
+from dynadb_async.item import Item
 from dynadb_async.turn import Page
 
 # Entries that one Query asks for beyond the messages that are wanted: some may hold none.
@@ -73,25 +74,24 @@ class Pages:
     clock: Callable[[], datetime]
     found_dead: Callable[[Names, list[tuple[int, int]]], object] = field(repr=False)
 
-    async def groups(
+    async def read(
         self,
         names: Names,
         reader: Reader,
-        place: Place,
         wanted: int | None,
+        has_enough_with: Callable[[Reader, Sequence[Item]], bool],
         *,
         until: float | None,
         is_consistent: bool,
-    ) -> AsyncGenerator[Iterator[Group]]:
-        """The appends of one Query after another, newest first."""
-        below = place.below
+    ) -> None:
+        """Hand over the entries of one Query after another, older than those that *reader* saw, newest first."""
+        below = reader.oldest - 1
         limit = {} if wanted is None else {"Limit": min(wanted + SPARE, MOST_ENTRIES)}
         while below >= 0 and not reader.is_at_end:
             items, at = await self.calls.page(
                 names, names.entry(0), names.entry(below), until=until, ConsistentRead=is_consistent, **limit
             )
-            yield reader.groups(items)
-            if at is None:
+            if has_enough_with(reader, items) or at is None:
                 return
             below = number_of(at) - 1
             if reader.hidden_from is not None:
@@ -105,11 +105,7 @@ class Pages:
         reader = Reader(self.clock(), self.serializer, place.hidden_from, place.below + 1)
         taken = Taken(limit, place)
         if limit is None or limit > 0:
-            groups = self.groups(names, reader, place, limit, until=until, is_consistent=is_consistent)
-            async with aclosing(groups):
-                async for found in groups:
-                    if taken.has_enough_with(found):
-                        break
+            await self.read(names, reader, limit, taken.has_enough_with, until=until, is_consistent=is_consistent)
         if reader.dead:
             self.found_dead(names, reader.dead)
         return Page(messages=taken.messages(), before=taken.before, number=taken.number, revision=reader.revision)
@@ -147,21 +143,20 @@ class Taken:
     _count: int = field(default=0, init=False)
     _next: Place | None = field(default=None, init=False)
 
-    def has_enough_with(self, groups: Iterator[Group]) -> bool:
-        """Take what is wanted of *groups*; whether there is more, and no more is wanted."""
-        rest, limit = self.place.rest, self.limit
-        for group in groups:
-            messages = group.messages
-            # Nearly always all of them are wanted, and more.
-            if messages and not rest and (limit is None or self._count + len(messages) < limit):
-                self.number = group.first
-                self._count += len(messages)
-                self._newest_first.append(messages)
-            elif self._is_last(group):
-                return True
-        return False
+    def has_enough_with(self, reader: Reader, items: Sequence[Item]) -> bool:
+        """Take what is wanted of *items*; whether there is more, and no more is wanted."""
+        left = sys.maxsize if self.limit is None else self.limit - self._count
+        # What was read of in part already, is divided.
+        plain = [] if self.place.rest else reader.plain(items, left)
+        if plain:
+            self._newest_first += plain
+            self._count += sum(map(len, plain))
+            self.number = reader.oldest
+            if self._count == self.limit:
+                self._next = Place(below=reader.oldest - 1)
+        return any(map(self._is_enough_with, reader.groups(items[len(plain) :])))
 
-    def _is_last(self, group: Group) -> bool:
+    def _is_enough_with(self, group: Group) -> bool:
         """The same of one that may be wanted in part, or not at all."""
         messages = group.messages
         if self.place.rest and group.number == self.place.below:

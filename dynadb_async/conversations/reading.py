@@ -1,12 +1,14 @@
 """Entries, newest first, as messages: what was replaced or has expired is left out, what is not whole as well; pure."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+import orjson
 from attrs import define, field
 
-from dynadb_async.conversations.codec import Content, ConversationSerializer, joined, messages_of
+from dynadb_async.conversations.codec import SLOWER, Content, ConversationSerializer, joined, messages_of, value_of
 from dynadb_async.conversations.layout import DIGITS, EXPIRES_AT, LAST_NUMBER, NAME, WRITE, number_of
 from dynadb_async.errors import MalformedItemError
 from dynadb_async.item.layout import Item
@@ -49,18 +51,49 @@ class Reader:
         serializer: Between messages and what is stored of them.
         hidden_from: The number from which on everything older than the groups so far was replaced; None if nothing.
         dead: Ranges of numbers, without their ends, in which entries were replaced and are still there.
+        oldest: The number of the oldest entry that was seen and counts.
         revision: The write id of the newest append that was seen; empty if there was none.
     """
 
     now: datetime
     serializer: ConversationSerializer | None
     hidden_from: int | None = None
+    # What was replaced lies below it.
+    oldest: int = LAST_NUMBER + 1
     dead: list[tuple[int, int]] = field(factory=list, init=False)
     revision: str = field(default="", init=False)
-    # What was replaced lies below the oldest entry that was seen and counts.
-    _oldest: int = LAST_NUMBER + 1
     # The newer parts of a large append whose older ones are still to come.
     _open: list[Item] = field(factory=list, init=False)
+
+    def plain(self, items: Sequence[Item], wanted: int) -> list[list[Any]]:
+        """
+        The messages of those that *items* begin with, as far as they have nothing special: each a group of its own.
+
+        No more than *wanted* messages in all. Nearly everything is read so, without much ado for each; whatever is
+        left, or damaged, is for `groups`.
+        """
+        found: list[list[Any]] = []
+        if self.serializer is None and self.hidden_from is None:
+            with suppress(KeyError, TypeError, ValueError, RecursionError):
+                self._read_plain(items, wanted, found)
+        if found:
+            self.revision = self.revision or items[0][WRITE]["S"]
+            self.oldest = number_of(items[len(found) - 1][NAME]["S"])
+        return found
+
+    def _read_plain(self, items: Sequence[Item], wanted: int, found: list[list[Any]]) -> None:
+        now = self.now.timestamp()
+        for item in items:
+            is_special = "cut" in item or "part" in item or not item[NAME]["S"][-DIGITS:].isdecimal()
+            if is_special or (EXPIRES_AT in item and int(item[EXPIRES_AT]["N"]) <= now) or not wanted:
+                return
+            text: str = item["messages"]["S"]
+            messages = value_of(text) if text[:1] == SLOWER else orjson.loads(text)
+            if type(messages) is not list or not messages or not item[WRITE]["S"]:
+                return
+            if (wanted := wanted - len(messages)) < 0:
+                return
+            found.append(messages)
 
     def groups(self, items: Sequence[Item]) -> Iterator[Group]:
         """Those that end in *items*, which go on where the last ones ended."""
@@ -84,7 +117,7 @@ class Reader:
         number = int(item[NAME]["S"][-DIGITS:])
         hidden_from = self.hidden_from
         if hidden_from is not None and number >= hidden_from:
-            replaced = hidden_from, self._oldest
+            replaced = hidden_from, self.oldest
             if replaced not in self.dead:
                 self.dead.append(replaced)
             if "cut" in item:
@@ -125,5 +158,5 @@ class Reader:
             cut = int(newest["cut"]["N"])
             self.hidden_from = hides_from = cut if hides_from is None else min(cut, hides_from)
         self.revision = self.revision or write
-        self._oldest = first
+        self.oldest = first
         return Group(first, number, write, messages_of(content, self.serializer), hidden_from, hides_from)

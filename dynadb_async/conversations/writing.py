@@ -18,7 +18,6 @@ from dynadb_async.conversations.codec import (
 )
 from dynadb_async.conversations.layout import (
     EXPIRES_AT,
-    LAST_NUMBER,
     NAME,
     RECENT,
     WRITE,
@@ -231,11 +230,6 @@ def _droppable(head: Head, known: Head | None, *, is_new: bool) -> tuple[tuple[s
         ("state", is_new and known is not None and known.state is not None and head.state is None),
         (EXPIRES_AT, known is not None and known.expires_at is not None and head.expires_at is None),
     )
-
-
-def query(table: str, names: Names, *, below: int = LAST_NUMBER, above: int = 0, **more: Any) -> dict[str, Any]:
-    """The parameters of a Query of entries, newest first, with numbers of *above* to *below*, both included."""
-    return query_between(table, names, names.entry(above), names.entry(below), **more)
 
 
 def query_between(table: str, names: Names, first: str, last: str, **more: Any) -> dict[str, Any]:
