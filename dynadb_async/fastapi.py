@@ -18,9 +18,11 @@ from attrs import define, field
 from typing_extensions import TypeVar
 
 try:
-    from fastapi import Depends, FastAPI, HTTPException, Request, Response
+    from fastapi import Depends, FastAPI, HTTPException, Request, Response, WebSocketException
     from fastapi.responses import JSONResponse
     from fastapi.routing import APIRoute
+    from starlette.requests import HTTPConnection
+    from starlette.types import Message, Receive
 except ImportError as _missing:
     raise ImportError("this needs FastAPI: pip install 'dynadb-async[fastapi]'", name="fastapi") from _missing
 
@@ -29,6 +31,9 @@ from dynadb_async.http_errors import HTTP_ERRORS, http_error
 from dynadb_async.platforms import MalformedRequestError, SignatureError, Verifier
 
 T = TypeVar("T", default=dict[str, Any])
+
+MOST_BYTES = 4 * 2**20  # of a call; WhatsApp's, the largest, have up to 3 MB
+NO_PLATFORM_CALLS_SO = 1008  # a websocket's code for what is against the rules
 
 
 async def _nothing() -> None:
@@ -111,26 +116,34 @@ def signed(verifier: Verifier, *, public_url: str = "") -> Any:
     Make the dependency that lets only the platform's calls through: `@app.post(…, dependencies=[signed(verifier)])`.
 
     Among a path's, an app's or a router's `dependencies` it runs before every other, so before a turn is opened. What
-    is not signed is answered with 401. Where FastAPI reads a form for the handler, the bytes are gone: use
-    `signed_route` there.
+    is not signed is answered with 401, and a websocket is refused: no platform opens one. FastAPI reads what the
+    handler takes of the body before that, without a limit, and of a form the bytes are gone then: use `signed_route`
+    there.
 
     Args:
         verifier: Of the platform.
         public_url: How the platform reaches the app, without the path: never taken from what a proxy forwards.
     """
 
-    async def checked(request: Request) -> None:
-        await _check(request, verifier, public_url)
+    async def checked(connection: HTTPConnection) -> None:
+        if not isinstance(connection, Request):
+            raise WebSocketException(NO_PLATFORM_CALLS_SO)
+        await _check(connection, verifier, public_url)
 
     return Depends(checked)
 
 
-def signed_route(verifier: Verifier, *, public_url: str = "") -> type[APIRoute]:
+def signed_route(verifier: Verifier, *, public_url: str = "", max_bytes: int = MOST_BYTES) -> type[APIRoute]:
     """
     Make the route class that lets only the platform's calls through: `APIRouter(route_class=signed_route(verifier))`.
 
     It sees the bytes before FastAPI reads them, so it serves forms too, and a body that is no JSON is 401 if it is not
-    signed. Arguments as for `signed`.
+    signed.
+
+    Args:
+        verifier: Of the platform.
+        public_url: As for `signed`.
+        max_bytes: Of a body; what is longer is 413, and no more of it is read.
     """
 
     class SignedRoute(APIRoute):
@@ -141,12 +154,27 @@ def signed_route(verifier: Verifier, *, public_url: str = "") -> type[APIRoute]:
             handler = super().get_route_handler()
 
             async def checked(request: Request) -> Response:
-                await _check(request, verifier, public_url)
-                return await handler(request)
+                bounded = Request(request.scope, _at_most(max_bytes, request.receive))
+                await _check(bounded, verifier, public_url)
+                return await handler(bounded)
 
             return checked
 
     return SignedRoute
+
+
+def _at_most(max_bytes: int, receive: Receive) -> Receive:
+    read = 0
+
+    async def received() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > max_bytes:
+            raise HTTPException(413, f"The request's body has more than {max_bytes} bytes.")
+        return message
+
+    return received
 
 
 async def _check(request: Request, verifier: Verifier, public_url: str) -> None:

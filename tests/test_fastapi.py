@@ -14,12 +14,13 @@ from typing import Any
 import aiohttp
 import httpx2
 import pytest
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 
 from dynadb_async import AsyncDynamoDb, TableError, Turn, VersionConflictError
-from dynadb_async.fastapi import EXCEPTION_HANDLERS
+from dynadb_async.fastapi import EXCEPTION_HANDLERS, signed, signed_route
+from dynadb_async.platforms import TelegramVerifier
 from examples.local import served_by_uvicorn
 from tests.engines import Engine
 from tests.fastapi_app import make_app
@@ -234,6 +235,56 @@ def test_a_test_client_may_leave_the_lifespan_out(table: Table, user_id: str) ->
 
     assert counted == [1, 2, 3]
     assert (session.clients, session.closed) == (3, 3)
+
+
+def signed_app() -> FastAPI:
+    """A route that checks by itself, and a websocket among those that a dependency guards."""
+    telegram = TelegramVerifier("a")
+    route = APIRouter(route_class=signed_route(telegram, max_bytes=1000))
+    guarded = APIRouter(dependencies=[signed(telegram)])
+
+    @route.post("/length")
+    async def length(request: Request) -> int:
+        return len(await request.body())
+
+    @guarded.websocket("/socket")
+    async def socket(socket: WebSocket) -> None:
+        await socket.accept()
+
+    app = FastAPI()
+    app.include_router(route)
+    app.include_router(guarded)
+    return app
+
+
+async def test_a_signed_route_reads_so_much_and_no_more() -> None:
+    """An endless body from whoever is refused while it comes; what is allowed comes whole to the handler."""
+    sent: list[int] = []
+
+    async def body(chunks: int) -> AsyncIterator[bytes]:
+        for _ in range(chunks):
+            sent.append(100)
+            yield b"x" * 100
+
+    asgi = httpx2.ASGITransport(signed_app())
+    token = {"X-Telegram-Bot-Api-Secret-Token": "a"}
+    async with httpx2.AsyncClient(transport=asgi, base_url="http://bot.example") as http:
+        allowed = await http.post("/length", content=body(10), headers=token)
+        assert (200, "1000") == (allowed.status_code, allowed.text)
+        sent.clear()
+        for headers in (token, {}):
+            assert 413 == (await http.post("/length", content=body(1000), headers=headers)).status_code
+    assert sum(sent) < 3000
+
+
+def test_a_websocket_is_refused_in_words() -> None:
+    """No platform opens one: it is closed as against the rules, and nothing breaks."""
+    with (
+        pytest.raises(WebSocketDisconnect) as caught,
+        TestClient(signed_app()).websocket_connect("/socket", headers={"X-Telegram-Bot-Api-Secret-Token": "a"}),
+    ):
+        pass
+    assert 1008 == caught.value.code
 
 
 # Under load
