@@ -64,7 +64,7 @@ class DynamoDbHistoryProvider(HistoryProvider):
         Raises:
             UsageError: The run has no session, or it is not said whose it is.
         """
-        user_id = self._user_id or (state or {}).get("user_id")
+        user_id = (state or {}).get("user_id") if self._user_id is None else self._user_id
         if session_id is None or not isinstance(user_id, str):
             place = f'session.state["{self.source_id}"] = {{"user_id": ...}}'
             raise UsageError(f"a history needs a session and a user: run(..., session=session) with {place}")

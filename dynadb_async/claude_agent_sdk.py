@@ -55,7 +55,8 @@ class DynamoDbSessionStore:
         """All entries, each uuid once; None if there are none."""
         once: dict[Any, Any] = {}
         for place, entry in enumerate((await self._talk(key).messages()).messages):
-            once.setdefault(entry.get("uuid") or place, entry)
+            uuid = entry.get("uuid")
+            once.setdefault(uuid if uuid and isinstance(uuid, str) else place, entry)
         return list(once.values()) or None
 
     async def list_sessions(self, project_key: str) -> list[Any]:
@@ -85,31 +86,28 @@ class DynamoDbSessionStore:
         await self._talk(key).delete()
 
     def _talk(self, key: Mapping[str, str]) -> Conversation:
-        """
-        The conversation of *key*.
-
-        Raises:
-            ValueError: There is a U+001F in it, which stands between its parts.
-        """
+        """The conversation of *key*; a ValueError if there is a U+001F in it, which stands between its parts."""
         parts = [key["session_id"]] if self.user_id is None else [key["project_key"], key["session_id"]]
         if any(BETWEEN in part for part in parts):
             raise ValueError("a project key or session id with U+001F in it can't be kept apart from others")
         parts += [key["subpath"]] if key.get("subpath") else []
-        return self.db.conversation(self.user_id or key["project_key"], BETWEEN.join(parts))
+        # A blank user id is refused, rather than taken for none: all users would share the project's.
+        user_id = key["project_key"] if self.user_id is None else self.user_id
+        return self.db.conversation(user_id, BETWEEN.join(parts))
 
     async def _sessions(self, project_key: str) -> AsyncIterator[tuple[str, str, ConversationInfo]]:
         """Session id, subpath or an empty text, and what there is to know, of each conversation of the project."""
         prefix = "" if self.user_id is None else project_key + BETWEEN
-        async for info in self.db.conversations(self.user_id or project_key):
+        async for info in self.db.conversations(project_key if self.user_id is None else self.user_id):
             if info.id.startswith(prefix):
                 session_id, _, subpath = info.id.removeprefix(prefix).partition(BETWEEN)
                 yield session_id, subpath, info
 
 
 def _append_id(entries: Sequence[Mapping[str, Any]]) -> str | None:
-    """The same for the same batch; None for one without uuids, each of which is another one."""
+    """The same for the same batch, JSON or not; None for one without uuids, each of which is another one."""
     is_named = any(entry.get("uuid") for entry in entries)
-    return str(uuid5(NAMESPACE_OID, json.dumps(entries, sort_keys=True))) if is_named else None
+    return str(uuid5(NAMESPACE_OID, json.dumps(entries, sort_keys=True, default=repr))) if is_named else None
 
 
 def _summary(session_id: str, data: Any, mtime: int = 0) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from agent_framework import Agent, BaseChatClient, ChatResponse, Message
 
-from dynadb_async import AsyncDynamoDb, UsageError
+from dynadb_async import AsyncDynamoDb, InvalidUserIdError, UsageError
 from dynadb_async.agent_framework import DynamoDbHistoryProvider
 from tests.frameworks.conftest import Raced
 from tests.frameworks.page import names
@@ -71,6 +71,14 @@ async def test_whose_session_it_is_must_be_said(db: AsyncDynamoDb[Any]) -> None:
 
     with pytest.raises(UsageError, match=r'session.state\["dynamodb"\]'):
         await agent.run("hello", session=agent.create_session())
+
+
+async def test_a_blank_user_is_refused(db: AsyncDynamoDb[Any]) -> None:
+    """One of the provider's own is not replaced by the session's."""
+    provider = DynamoDbHistoryProvider(db, user_id="")
+
+    with pytest.raises(InvalidUserIdError):
+        await provider.get_messages("support", state={"user_id": "somebody"})
 
 
 async def test_the_page(db: AsyncDynamoDb[Any]) -> None:

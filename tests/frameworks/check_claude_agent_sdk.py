@@ -9,7 +9,7 @@ import pytest
 from claude_agent_sdk import fold_session_summary
 from claude_agent_sdk.testing import run_session_store_conformance
 
-from dynadb_async import AsyncDynamoDb
+from dynadb_async import AsyncDynamoDb, InvalidUserIdError, SerializationError
 from dynadb_async.claude_agent_sdk import DynamoDbSessionStore
 from tests.frameworks.conftest import MakeDb, Raced
 from tests.frameworks.page import names
@@ -54,6 +54,24 @@ async def test_a_uuid_in_another_batch_is_read_once(db: AsyncDynamoDb[Any]) -> N
 
     loaded = await store.load(KEY)
     assert [entry.get("uuid") for entry in loaded or []] == ["a", "b", None, None]
+
+
+async def test_a_blank_user_is_refused(db: AsyncDynamoDb[Any]) -> None:
+    """It is not taken for none, which would put everybody's sessions into the project's."""
+    store = DynamoDbSessionStore(db, user_id="")
+    for refused in (store.append(KEY, [{"type": "x"}]), store.load(KEY), store.list_sessions("project")):
+        with pytest.raises(InvalidUserIdError):
+            await refused
+
+
+async def test_odd_entries_spoil_no_session(db: AsyncDynamoDb[Any]) -> None:
+    """What is no JSON is refused in words; a uuid that is no text is read as it is."""
+    store = DynamoDbSessionStore(db)
+    with pytest.raises(SerializationError, match=r"messages\[0\]\.o"):
+        await store.append(KEY, [{"type": "x", "uuid": "a", "o": object()}])
+
+    await store.append(KEY, [{"type": "x", "uuid": ["a"]}, {"type": "x", "uuid": 1}])
+    assert [{"type": "x", "uuid": ["a"]}, {"type": "x", "uuid": 1}] == await store.load(KEY)
 
 
 async def test_the_summary_is_of_all_entries(make_db: MakeDb) -> None:
