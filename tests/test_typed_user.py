@@ -7,9 +7,16 @@ from typing import Any, Self
 
 import attrs
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dynadb_async import AsyncDynamoDb, MalformedItemError, MarshallConfig, SerializationError, StoredElements
+from dynadb_async import (
+    AsyncDynamoDb,
+    MalformedItemError,
+    MarshallConfig,
+    SerializationError,
+    StoredElements,
+    VersionConflictError,
+)
 from tests.tables import Table
 
 SECRET = "nobody may read this"
@@ -165,6 +172,37 @@ async def test_turns_at_once_merge_as_dicts_do(db: AsyncDynamoDb[Any], user_id: 
 
     merged = (await db.load(user_id)).user.data
     assert (merged.name, merged.pet.name) == ("Ada", "Max")
+
+
+class Range(BaseModel):
+    """Two fields that belong together."""
+
+    low: int = 0
+    high: int = 10
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        assert self.low <= self.high
+        return self
+
+
+@pytest.mark.parametrize(
+    ("policy", "other", "refusal"),
+    [("merge", "high", VersionConflictError), (lambda *_: "no number", "low", SerializationError)],
+)
+async def test_a_merge_leaves_what_the_class_can_read(
+    table: Table, user_id: str, policy: Any, other: str, refusal: type[Exception]
+) -> None:
+    """Not two changes that fit one by one and not together, nor what an `on_conflict` returned in the wrong type."""
+    async with table.adapter(user_data=Range, on_conflict=policy) as db:
+        ours, theirs = await db.load(user_id), await db.load(user_id)
+        theirs.user.data.low = 8
+        await db.save(theirs)
+        setattr(ours.user.data, other, 3)
+
+        with pytest.raises(refusal, match=r"user\.data"):
+            await db.save(ours)
+        assert Range(low=8) == (await db.load(user_id)).user.data
 
 
 async def test_what_the_class_refuses_is_malformed(

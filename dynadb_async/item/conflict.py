@@ -25,7 +25,7 @@ from dynadb_async.item.merge import MISSING, Resolve, merge, same
 from dynadb_async.item.recent import recent_turns, write_of
 from dynadb_async.item.unfinished import open_digests, places_of, without
 from dynadb_async.item.user_data import version_of
-from dynadb_async.item.user_merge import merged_user, refuse_older
+from dynadb_async.item.user_merge import check_fits, merged_user, refuse_older
 from dynadb_async.turn import Turn
 
 MAPS: tuple[Path, ...] = ((USER, "data"), (SESSION, "data"))
@@ -99,13 +99,16 @@ def merged(
         SerializationError: What `on_conflict` returned can't be stored in its place.
     """
     conflicts: list[Path] = []
-    resolve = _resolve(layout.config.on_conflict if policy is None else policy, conflicts)
+    decided: list[Path] = []
+    resolve = _resolve(layout.config.on_conflict if policy is None else policy, conflicts, decided)
     result = dict(ours)
     sides = {
         name: [layout.element(side, name) for side in (base, ours, theirs)] for name in layout.elements if name in ours
     }
     if USER in sides:
         result[USER] = layout.attribute(USER, merged_user(layout.shape, sides[USER], resolve))
+        if layout.shape is not None and not conflicts:
+            check_fits(layout.shape, layout.element(result, USER), is_decided=bool(decided))
     if SESSION in sides:
         result[SESSION] = layout.attribute(SESSION, _session(sides[SESSION], resolve))
     history = layout.config.stored_elements.history
@@ -118,7 +121,7 @@ def merged(
     return result | _times(ours, theirs)
 
 
-def _resolve(policy: str | ConflictResolver, conflicts: list[Path]) -> Resolve:
+def _resolve(policy: str | ConflictResolver, conflicts: list[Path], decided: list[Path]) -> Resolve:
     def collect(path: Path, _loaded: Any, _ours: Any, theirs: Any) -> Any:
         conflicts.append(path)
         return theirs
@@ -129,6 +132,7 @@ def _resolve(policy: str | ConflictResolver, conflicts: list[Path]) -> Resolve:
 
     def decide(path: Path, *sides: Any) -> Any:
         # To the user's function a missing member is NOTHING, as for the serializer, and it deletes by returning that.
+        decided.append(path)
         value = function(dotted(path), *(NOTHING if side is MISSING else side for side in sides))
         return MISSING if value is NOTHING else _checked(path, value)
 

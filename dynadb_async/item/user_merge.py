@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dynadb_async.errors import VersionConflictError
+from dynadb_async.errors import MalformedItemError, SerializationError, VersionConflictError
 from dynadb_async.item.layout import USER, Element
 from dynadb_async.item.merge import MISSING, Resolve, merge, same
 from dynadb_async.item.user_data import Shape, version_of, with_version, without_version
@@ -29,6 +29,30 @@ def merged_user(shape: Shape | None, sides: list[Element], resolve: Resolve) -> 
         # A set that is empty now is stored as a list.
         one = with_version(one if shape is None else laid_over(None, one), version)
     return rest if one is MISSING else {**rest, "data": one}
+
+
+def check_fits(shape: Shape, element: Element, *, is_decided: bool) -> None:
+    """
+    Refuse what no later turn could read: two changes that fit one by one, and not together.
+
+    Raises:
+        VersionConflictError: The class of `user.data` can't be made of it.
+        SerializationError: The same, where an `on_conflict` decided.
+    """
+    data = element.get("data")
+    if not data or not isinstance(data, dict):
+        return
+    try:
+        shape.read(data, is_new=False)
+    except MalformedItemError as error:
+        misfit = error
+    else:
+        return
+    if is_decided:
+        raise SerializationError(
+            "what on_conflict left does not fit the class of user.data", (USER, "data")
+        ) from misfit
+    raise VersionConflictError([(USER, "data")]) from misfit
 
 
 def _without_data(side: Element) -> Element:
