@@ -7,9 +7,8 @@ What a bot remembers of a chat is in `user.data["aiogram"]` of the person's item
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from copy import deepcopy
-from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import quote
 
@@ -28,25 +27,21 @@ MEMBER = "aiogram"
 MOST_TRIES = 8
 ADVICE = "give the storage one of its own, on the same table"
 
-Record = dict[str, Any]
-"""What is kept for one of aiogram's keys: `state`, `data`, and `set`, which names the last `set_data`."""
-
-
-def telegrams_user(key: StorageKey) -> str:
-    """The user id of `dynadb_async.platforms.telegram`: Telegram's own, the same in all chats."""
-    return str(key.user_id)
+Record = dict[str, Any]  # what is kept for one of aiogram's keys: `state` and `data`
 
 
 class DynamoDbStorage(BaseStorage):
     """A storage of states and data, of which no change is lost, however many dispatchers there are."""
 
-    def __init__(self, db: AsyncDynamoDb[Any], *, user_id: Callable[[StorageKey], str] = telegrams_user) -> None:
+    def __init__(
+        self, db: AsyncDynamoDb[Any], *, user_id: Callable[[StorageKey], str] = lambda key: str(key.user_id)
+    ) -> None:
         """
         A storage on the app's adapter, which stays the app's: whoever opened it closes it.
 
         Args:
             db: One whose `user.data` is a dict, and that stores no history.
-            user_id: In whose item a `StorageKey` is: Telegram's user, unless told otherwise.
+            user_id: In whose item a `StorageKey` is: Telegram's user, as `platforms.telegram` has it, unless told so.
 
         Raises:
             UsageError: The adapter stores a history, in which each change of a state would be a turn.
@@ -58,12 +53,7 @@ class DynamoDbStorage(BaseStorage):
 
     async def set_state(self, key: StorageKey, state: StateType = None) -> None:
         """Set the state; None is no state."""
-        name = state.state if isinstance(state, State) else state
-
-        def change(record: Record) -> None:
-            record["state"] = name
-
-        await self._change(key, change)
+        await self._change(key, lambda _: {"state": state.state if isinstance(state, State) else state})
 
     async def get_state(self, key: StorageKey) -> str | None:
         """The state, or None."""
@@ -71,20 +61,11 @@ class DynamoDbStorage(BaseStorage):
         return state
 
     async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
-        """
-        Put *data* in the place of what was there.
-
-        Raises:
-            DataNotDictLikeError: It is no dict.
-        """
+        """Put *data*, which has to be a dict, in the place of what was there."""
         if not isinstance(data, dict):
             raise DataNotDictLikeError(f"Data must be a dict or dict-like object, got {type(data).__name__}")
-
-        def change(record: Record) -> None:
-            # Two that replace it at once are not to be merged member by member: one comes after the other.
-            record |= {"data": deepcopy(data), "set": token_urlsafe(6) if data else None}
-
-        await self._change(key, change)
+        # Two that replace it at once are not to be merged member by member: one comes after the other.
+        await self._change(key, lambda _: {"data": deepcopy(data)}, is_whole=True)
 
     async def get_data(self, key: StorageKey) -> dict[str, Any]:
         """The data; empty if there is none."""
@@ -93,55 +74,43 @@ class DynamoDbStorage(BaseStorage):
 
     async def update_data(self, key: StorageKey, data: Mapping[str, Any]) -> dict[str, Any]:
         """Change some members of the data, in one step; the data that came of it."""
-
-        def change(record: Record) -> None:
-            record["data"] = record.get("data", {}) | deepcopy(dict(data))
-
-        return deepcopy((await self._change(key, change)).get("data", {}))
+        record = await self._change(key, lambda record: {"data": record.get("data", {}) | deepcopy(dict(data))})
+        updated: dict[str, Any] = record.get("data", {})
+        return updated
 
     async def close(self) -> None:
         """Nothing of its own is open."""
 
     async def _record(self, key: StorageKey) -> Record:
-        turn = await self._db.load(self._user_id(key))
-        record: Record = _records(turn).get(_name(key), {})
-        return record
+        return _records(await self._db.load(self._user_id(key))).get(_name(key), {})
 
-    async def _change(self, key: StorageKey, change: Callable[[Record], None]) -> Record:
+    async def _change(self, key: StorageKey, change: Callable[[Record], Record], *, is_whole: bool = False) -> Any:
         """Change what is kept for *key*; where two changes can't be merged, once more over what the other one left."""
-        outcome = Record()
 
-        async def handler(turn: Turn[Any]) -> None:
-            nonlocal outcome
+        async def handler(turn: Turn[Any]) -> Record:
+            turn.on_conflict = "raise" if is_whole else "merge"
             records, name = _records(turn), _name(key)
             before = records.pop(name, {})
-            change(changed := dict(before))
-            outcome = {part: value for part, value in changed.items() if value not in (None, {})}
-            if outcome:
-                records[name] = outcome
-            turn.user.data[MEMBER] = records
+            after = {part: value for part, value in (before | change(before)).items() if value not in (None, {})}
+            if after:
+                records[name] = after
             if not records:
                 del turn.user.data[MEMBER]
-            if not before and not outcome:
+            if not before and not after:
                 turn.discard()
+            return after
 
-        for tries in range(MOST_TRIES):
-            with suppress(VersionConflictError) if tries + 1 < MOST_TRIES else nullcontext():
-                await self._db.handle(self._user_id(key), handler)
-                break
-        return outcome
+        for _ in range(MOST_TRIES - 1):
+            with suppress(VersionConflictError):
+                return await self._db.handle(self._user_id(key), handler)
+        return await self._db.handle(self._user_id(key), handler)
 
 
-def _records(turn: Turn[Any]) -> dict[str, Any]:
-    """
-    What is kept of the user, by the names of aiogram's keys.
-
-    Raises:
-        UsageError: The app's `user.data` is of a class, which has no place for it.
-    """
+def _records(turn: Turn[Any]) -> dict[str, Record]:
+    """What is kept of the user, by the names of aiogram's keys; `user.data` of a class has no place for it."""
     if not isinstance(turn.user.data, dict):
         raise UsageError(f"expected an adapter without user_data=; {ADVICE}")
-    records: dict[str, Any] = turn.user.data.get(MEMBER, {})
+    records: dict[str, Record] = turn.user.data.setdefault(MEMBER, {})
     return records
 
 

@@ -27,6 +27,15 @@ def test_wings_are_all_there_is() -> None:
     for file in PACKAGE.rglob("*.py"):
         wing = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if wing not in (*WINGS, "__init__", "face"):
-            own = {wing, "conversations", "inspect", "platforms", "testing", "http_errors", "pytest_plugin"}
+            own = {
+                wing,
+                "conversations",
+                "documents",
+                "inspect",
+                "platforms",
+                "testing",
+                "http_errors",
+                "pytest_plugin",
+            }
             # A sick DynamoDB is a matter of the store in the process.
             assert imported_by(file) <= (own | {"connection"} if wing == "testing" else own), file

@@ -40,9 +40,9 @@ class MemoryStorage(DynamoDbStorage):
         await self._take_up(key)
         return await super()._record(key)
 
-    async def _change(self, key: StorageKey, change: Any) -> Any:
+    async def _change(self, key: StorageKey, change: Any, **how: Any) -> Any:
         await self._take_up(key)
-        return await super()._change(key, change)
+        return await super()._change(key, change, **how)
 
     async def _take_up(self, key: StorageKey) -> None:
         record = self.storage.pop(key, None)

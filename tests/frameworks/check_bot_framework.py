@@ -17,6 +17,7 @@ from botbuilder.core.adapters import TestAdapter
 
 from dynadb_async import AsyncDynamoDb
 from dynadb_async.bot_framework import DynamoDbStorage, ETagConflictError
+from tests.frameworks.conftest import AllKept, Raced
 from tests.frameworks.page import names
 from tests.frameworks.theirs import module_in_wheel
 
@@ -94,3 +95,15 @@ async def test_the_page(db: AsyncDynamoDb[Any]) -> None:
 
     flow = await adapter.test("Hello", "This is visit 1.")
     await flow.test("Hello again", "This is visit 2.")
+
+
+async def test_twenty_writers_while_answers_are_lost(all_kept: AllKept) -> None:
+    """0 lost and 0 doubled, over two processes."""
+    await all_kept("bot_framework", "Bot Framework: `DynamoDbStorage`")
+
+
+async def test_twenty_writers_in_their_own_way(raced: Raced) -> None:
+    """Replacing the whole item, as storages on blobs and Cosmos DB do, here and in Microsoft 365 Agents, loses some."""
+    found = await raced("documents_replaced", "… replacing the whole item, as the own storages of both do")
+
+    assert found.lost > 0

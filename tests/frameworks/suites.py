@@ -172,7 +172,7 @@ SUITES = (
         # What botbuilder-testing imports; itself it asks for another pytest.
         needs=("botbuilder-azure==4.17.1", "botbuilder-dialogs==4.17.1"),
         check="check_bot_framework.py",
-        least=16,
+        least=18,
     ),
     Suite(
         name="ask-sdk-core",

@@ -1,7 +1,7 @@
 """
 20 writers of one session, in 2 processes, while answers are lost on the way: what is there of what was acknowledged.
 
-`python -m tests.frameworks.writers SETTINGS` is one of the processes: a line on stdin starts it.
+`python -m tests.frameworks.writers SETTINGS` is one of the processes; it prints what it was told to be stored.
 """
 
 import asyncio
@@ -16,12 +16,14 @@ from uuid import uuid4
 from attrs import frozen
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig, RequestError, VersionConflictError
+from dynadb_async.documents import ANY, Documents
 from tests.engines import dynamodb_local
 from tests.frameworks.others import OTHERS, Read, Write
 from tests.proxy import ITEM_OPERATIONS, Fault, FaultProxy, no_fault, sometimes
 
 PROCESSES, WRITERS, MESSAGES = 2, 10, 5
 SHARE_OF_LOST_ANSWERS = 0.1
+WRITTEN = PROCESSES * WRITERS * MESSAGES
 PATIENCE = 90  # seconds, after which nobody writes any more
 WRITES = (*ITEM_OPERATIONS, "PutItem")
 
@@ -106,27 +108,13 @@ def pydantic_ai(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
     return write, read
 
 
-def bot_framework(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+def m365_agents(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
     """A storage of Microsoft 365 Agents: each text is a property of a state, which is read in the same turn."""
-    from dynadb_async.bot_framework import DynamoDbStorage  # noqa: PLC0415 - one framework is installed
-
-    return _properties(DynamoDbStorage(db))
-
-
-def bot_framework_replaced(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
-    """The same, as its own storages do it: what is written replaces what is there."""
-    from dynadb_async.bot_framework import DynamoDbStorage  # noqa: PLC0415 - one framework is installed
-
-    class Replacing(DynamoDbStorage):
-        async def write(self, changes: Any) -> None:
-            for key, item in changes.items():
-                await self._replace(key, item.store_item_to_json(), has_e_tag=False)
-
-    return _properties(Replacing(db))
-
-
-def _properties(storage: Any) -> tuple[Write, Read]:
     from microsoft_agents.hosting.core.state.agent_state import CachedAgentState  # noqa: PLC0415 - one is installed
+
+    from dynadb_async.bot_framework import DynamoDbStorage  # noqa: PLC0415 - …
+
+    storage = DynamoDbStorage(db)
 
     async def state() -> Any:
         found = await storage.read(["key"], target_cls=CachedAgentState)
@@ -139,6 +127,41 @@ def _properties(storage: Any) -> tuple[Write, Read]:
 
     async def read() -> list[str]:
         return list((await state()).state)
+
+    return write, read
+
+
+def bot_framework(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """The same of Bot Framework, whose states are dicts."""
+    from dynadb_async.bot_framework import DynamoDbStorage  # noqa: PLC0415 - one framework is installed
+
+    storage = DynamoDbStorage(db)
+
+    async def state() -> dict[str, Any]:
+        return (await storage.read(["key"])).get("key", {})
+
+    async def write(text: str) -> None:
+        await storage.write({"key": await state() | {text: True}})
+
+    async def read() -> list[str]:
+        return list(await state())
+
+    return write, read
+
+
+def documents_replaced(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """As the own storages of both do it: what is written replaces what is there."""
+    documents = Documents(db)
+
+    async def state() -> dict[str, Any]:
+        found = await documents.read(["key"])
+        return found["key"].value if "key" in found else {}
+
+    async def write(text: str) -> None:
+        await documents.write("key", await state() | {text: True}, expected=ANY)
+
+    async def read() -> list[str]:
+        return list(await state())
 
     return write, read
 
@@ -160,9 +183,21 @@ def ask_sdk(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
     return lambda text: db.handle("user", page["answered_by"](skill, {"text": text})), read
 
 
-AIOGRAM, BOTS = (aiogram, aiogram_read_then_write), (bot_framework, bot_framework_replaced)
-WAYS = (openai_agents, claude_agent_sdk, agent_framework, pydantic_ai, *AIOGRAM, *BOTS, ask_sdk)
-FRAMEWORKS = {made.__name__: made for made in WAYS}
+OURS = {
+    made.__name__: made
+    for made in (
+        openai_agents,
+        claude_agent_sdk,
+        agent_framework,
+        pydantic_ai,
+        aiogram,
+        aiogram_read_then_write,
+        m365_agents,
+        bot_framework,
+        documents_replaced,
+        ask_sdk,
+    )
+}
 
 
 @frozen
@@ -192,8 +227,7 @@ class Race:
 
     def row(self, title: str) -> str:
         """As a line of the manual's table."""
-        written = PROCESSES * WRITERS * MESSAGES
-        return f"| {title} | {len(self.acknowledged)} of {written} | {self.lost} | {self.doubled} |"
+        return f"| {title} | {len(self.acknowledged)} of {WRITTEN} | {self.lost} | {self.doubled} |"
 
 
 @asynccontextmanager
@@ -205,7 +239,7 @@ async def _store(settings: dict[str, Any]) -> AsyncIterator[Callable[[], tuple[W
     else:
         async with _adapter(settings) as db:
             await db.ensure_table()
-            yield lambda: FRAMEWORKS[settings["store"]](db)
+            yield lambda: OURS[settings["store"]](db)
 
 
 def _adapter(settings: dict[str, Any]) -> AsyncDynamoDb[Any]:
