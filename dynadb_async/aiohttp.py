@@ -106,7 +106,7 @@ def signed(
     handler calls the adapter itself, and answers its errors as `turns` does. It checks every route of its app, so give
     each platform an app of its own (`app.add_subapp("/slack", slack_app)`).
 
-    A body is read as far as the app's `client_max_size`, a megabyte by default; WhatsApp sends up to three.
+    A body is read as far as `client_max_size` of the outermost app, a megabyte by default; WhatsApp sends up to three.
 
     Args:
         verifier: Of the platform.

@@ -154,7 +154,7 @@ def test_fastapi():
 async def test_aiohttp():
     from aiohttp.test_utils import TestClient, TestServer
 
-    message = {"from": "1650", "id": "wamid.1", "type": "text"}
+    message = {"from_user_id": "US.1650", "id": "wamid.1", "type": "text"}
     value = {"metadata": {"phone_number_id": "106"}, "messages": [message]}
     body = json.dumps({"entry": [{"changes": [{"field": "messages", "value": value}]}]}).encode()
     made = {"X-Hub-Signature-256": "sha256=" + hmac.new(b"a-secret", body, hashlib.sha256).hexdigest()}
@@ -171,7 +171,9 @@ def test_lambda():
     asked = json.dumps({"type": "url_verification", "challenge": "abc"})
     event = {"headers": signed_by_slack(asked), "body": asked, "isBase64Encoded": False}
     assert handler(event, None) == {"statusCode": 200, "body": "abc"}
-    assert handler(event | {"body": asked + " "}, None) == {"statusCode": 401}
+    for forged in ({"body": asked + " "}, {"body": None}, {"headers": None}):
+        assert handler(event | forged, None) == {"statusCode": 401}
+    assert handler(event | {"body": "x", "headers": signed_by_slack("x")}, None) == {"statusCode": 400}
     RUNNER.close()
 """,
 }
