@@ -22,7 +22,8 @@ class Request:
         table: The table's name.
         body: The parameters as JSON, binaries in base64.
         key: The item's key, where it asks for one item: an answer with another is not its own.
-        between: The name of a sort key, and the first and the last that a query asks for.
+        between: The name of a sort key, and the first and the last that a query asks for; the last comes first.
+        after: The key after which a page begins, where it is not the first.
         attempts: What became of it so far.
     """
 
@@ -31,6 +32,7 @@ class Request:
     body: bytes
     key: Mapping[str, Any] = field(factory=dict)
     between: tuple[str, str, str] | None = None
+    after: Mapping[str, Any] | None = None
     attempts: Attempts | None = field(default=None, init=False)
 
     @classmethod
@@ -55,5 +57,7 @@ class Request:
 
 def parameters_of(body: bytes) -> dict[str, Any]:
     """The parameters that were encoded as *body*."""
-    parameters: dict[str, Any] = decoded(body, "Key", "ExpressionAttributeValues", "Item", "TransactItems")
+    parameters: dict[str, Any] = decoded(
+        body, "Key", "ExpressionAttributeValues", "Item", "TransactItems", "RequestItems"
+    )
     return parameters

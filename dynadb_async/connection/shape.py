@@ -28,8 +28,8 @@ def check_shape(operation: str, answer: Any) -> None:
         check_item(answer["Item"])
     if not asked.is_about_items:
         _check_description(operation, answer)
-    elif operation in ("Query", "Scan"):
-        _check_items(answer)
+    elif asked.needs:
+        _check_many(asked.needs, answer)
     if "ConsumedCapacity" in answer and units_of(answer) is None:
         raise AttemptFailedError(CORRUPT)
 
@@ -58,8 +58,10 @@ def check_key(request: Request, answer: Mapping[str, Any]) -> None:
     key = request.key.items()
     if "Item" in answer and not key <= answer["Item"].items():
         raise AttemptFailedError(CORRUPT)
-    if "Items" in answer and request.between is not None:
-        _check_between(request.key, request.between, answer["Items"])
+    if "Items" in answer:
+        _check_page(request, answer["Items"], answer.get("LastEvaluatedKey"))
+    if answer.get("UnprocessedItems"):
+        _check_left(request, answer["UnprocessedItems"])
     # Asked for by its ARN, a table is described by the name at the ARN's end.
     if "Table" in answer and answer["Table"].get("TableName", request.table) not in (
         request.table,
@@ -68,14 +70,36 @@ def check_key(request: Request, answer: Mapping[str, Any]) -> None:
         raise AttemptFailedError(CORRUPT)
 
 
-def _check_between(key: Mapping[str, Any], between: tuple[str, str, str], items: list[Mapping[str, Any]]) -> None:
-    name, first, last = between
-    ((partition, value),) = key.items()
+def _check_page(request: Request, items: list[Mapping[str, Any]], more_at: Mapping[str, Any] | None) -> None:
+    """It is no copy of the page before it, by which there would be no end, and all of it was asked for."""
+    if request.after is not None and more_at is not None and request.after.items() <= more_at.items():
+        raise AttemptFailedError(CORRUPT)
+    if request.between is None:
+        return
+    name, first, last = request.between
+    ((partition, value),) = request.key.items()
+    keys = items if more_at is None else [*items, more_at]
     try:
+        last = last if request.after is None else request.after[name]["S"]
         # DynamoDB orders texts by their bytes in UTF-8, which is the order of their characters.
-        if all(item[partition] == value and first <= item[name]["S"] <= last for item in items):
+        are_asked_for = all(key[partition] == value and first <= key[name]["S"] <= last for key in keys)
+        if are_asked_for and not (request.after is not None and keys and keys[0][name]["S"] == last):
             return
     except (KeyError, TypeError):
+        pass
+    raise AttemptFailedError(CORRUPT)
+
+
+def _check_left(request: Request, left: Any) -> None:
+    """What was not done of a batch was asked for."""
+    try:
+        written = [action for requests in left.values() for one in requests for (action,) in [one.values()]]
+        items = [action.get("Key", action.get("Item")) for action in written]
+        for item in items:
+            check_item(item)
+        if left.keys() == {request.table} and all(request.key.items() <= item.items() for item in items):
+            return
+    except (TypeError, ValueError, AttributeError):
         pass
     raise AttemptFailedError(CORRUPT)
 
@@ -89,10 +113,20 @@ def units_of(answer: Mapping[str, Any]) -> float | None:
         return None
 
 
+def _check_many(needs: str, answer: Mapping[str, Any]) -> None:
+    if needs == "Items":
+        _check_items(answer)
+    elif not isinstance(answer.get(needs), dict):
+        raise AttemptFailedError(CORRUPT)
+
+
 def _check_items(answer: Mapping[str, Any]) -> None:
     items = answer.get("Items")
-    if not isinstance(items, list) or not isinstance(answer.get("LastEvaluatedKey", {}), dict):
+    if not isinstance(items, list) or answer.get("Count", len(items)) != len(items):
         raise AttemptFailedError(CORRUPT)
+    if "LastEvaluatedKey" in answer:
+        # Without a key in it there would be no way on, nor an end.
+        check_item(answer["LastEvaluatedKey"] or None)
     try:
         values = [value for item in items for value in item.values()]
     except AttributeError:

@@ -1,7 +1,7 @@
 """The requests about one user's conversations, each within its time, and what comes back of each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -76,7 +76,12 @@ class Calls:
         """The items with names of *first* to *last*, the last first; and where they end, if there are more."""
         parameters = query_between(self.table.name, names, first, last, **more)
         request = Request(
-            "Query", self.table.name, encoded(parameters), key=names.partition, between=(NAME, first, last)
+            "Query",
+            self.table.name,
+            encoded(parameters),
+            key=names.partition,
+            between=(NAME, first, last),
+            after=more.get("ExclusiveStartKey"),
         )
         answer = await self.connection.call(request, until=self.until() if until is None else until)
         more_at = answer.members.get("LastEvaluatedKey")
@@ -108,17 +113,20 @@ class Calls:
         only_keys = self.pages(names, first, last, ConsistentRead=True, ProjectionExpression="#key, #name")
         async for keys in only_keys:
             for at in range(0, len(keys), BATCH):
-                await self.write([{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH]])
+                await self.write(names, [{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH]])
             count += len(keys)
         return count
 
-    async def write(self, requests: list[Any]) -> None:
-        """Write, or delete, up to 25 items on no condition."""
+    async def write(self, names: Names, requests: list[Any]) -> None:
+        """Write, or delete, up to 25 items of the user of *names*, on no condition."""
         until, pause = self.until(), FIRST_PAUSE
         while True:
             body = encoded({"RequestItems": {self.table.name: requests}})
-            answer = await self.connection.call(Request("BatchWriteItem", self.table.name, body), until=until)
-            requests = answer.members.get("UnprocessedItems", {}).get(self.table.name, [])
+            request = Request("BatchWriteItem", self.table.name, body, key=names.partition)
+            answer = await self.connection.call(request, until=until)
+            left = [_name_of(one) for one in answer.members.get("UnprocessedItems", {}).get(self.table.name, [])]
+            # Our own, rather than what was answered.
+            requests = [one for one in requests if _name_of(one) in left]
             if not requests:
                 return
             if asyncio.get_running_loop().time() + pause > until:
@@ -126,3 +134,9 @@ class Calls:
                 raise ThrottledError(advice, operation="BatchWriteItem", code="UnprocessedItems")
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _name_of(request: Mapping[str, Mapping[str, Item]]) -> Any:
+    """Which item of the user's one request of a batch is about."""
+    (written,) = request.values()
+    return written.get("Key", written.get("Item", {})).get(NAME)

@@ -27,7 +27,7 @@ async def put(calls: Calls, names: Names, items: Sequence[Mapping[str, Any]]) ->
     for kind in (ENTRIES, HEADS):
         chosen = [item for item in renewed if item[NAME]["S"].startswith(kind)]
         for at in range(0, len(chosen), BATCH):
-            await calls.write([{"PutRequest": {"Item": item}} for item in chosen[at : at + BATCH]])
+            await calls.write(names, [{"PutRequest": {"Item": item}} for item in chosen[at : at + BATCH]])
 
 
 async def is_free(calls: Calls, names: Names, items: Sequence[Mapping[str, Any]]) -> bool:

@@ -97,7 +97,9 @@ class Source:
             start = zip(self.keys, segment.after, strict=True)
             parameters["ExclusiveStartKey"] = {name: {"S": text} for name, text in start}
         until = asyncio.get_running_loop().time() + connection.config.operation_timeout
-        answer = await connection.call(Request.of("Scan", parameters), until=until)
+        request = Request.of("Scan", parameters)
+        request.after = parameters.get("ExclusiveStartKey")
+        answer = await connection.call(request, until=until)
         more_at = answer.members.get("LastEvaluatedKey")
         return answer.members["Items"], None if not more_at else key_of(more_at, self.keys)
 

@@ -157,7 +157,7 @@ class Table:
     def _check(self, table: Mapping[str, Any], status: str | None) -> None:
         name = self.config.name
         if status not in USABLE:
-            msg = f"table {name} can't be used: its status is {status}"
+            msg = f"table {name} can't be used: its status is {told(status)}"
             raise TableError(msg)
         types = {d["AttributeName"]: d["AttributeType"] for d in table["AttributeDefinitions"]}
         schema = [(k["AttributeName"], k["KeyType"], types.get(k["AttributeName"])) for k in table["KeySchema"]]
@@ -178,7 +178,7 @@ class Table:
                 return
             if is_on:
                 msg = (
-                    f"table {self.config.name} has its TTL on {found.get('AttributeName')}, not on {attribute}; "
+                    f"table {self.config.name} has its TTL on {told(found.get('AttributeName'))}, not on {attribute}; "
                     "set table.ttl to that attribute, or disable the table's TTL"
                 )
                 raise TableError(msg)

@@ -16,6 +16,9 @@ import orjson
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.stored_text import as_stored, is_unicode
 
+# Requests by the table's name, rather than attribute values by theirs.
+BY_TABLE = {"RequestItems", "UnprocessedItems"}
+
 # As each text begins with a quotation mark, to look for a B first is quicker.
 _may_hold_binaries: Callable[[bytes], re.Match[bytes] | None] = re.compile(rb'B(?<="B)S?"').search
 
@@ -70,9 +73,9 @@ def decoded(body: bytes, *maps: str) -> Any:
     # byte is found far quicker than two.
     if b"B" in body and _may_hold_binaries(body) and isinstance(members, dict):
         for name in maps:
-            if isinstance(members.get(name), dict):
+            if isinstance(members.get(name), dict) and name not in BY_TABLE:
                 members[name] = _with_binaries(members[name])
-            elif isinstance(members.get(name), list):
+            elif isinstance(members.get(name), dict | list):
                 members[name] = _around_binaries(members[name])
     return members
 

@@ -51,7 +51,8 @@ def check_sdk_answer(operation_model: Any, response_dict: dict[str, Any], **_: A
 def _items(answer: Mapping[str, Any]) -> Iterator[Any]:
     if answer.get("Item"):
         yield answer["Item"]
-    yield from answer.get("Items", ())
+    if isinstance(answer.get("Items"), list):
+        yield from answer["Items"]
     reasons = answer.get("CancellationReasons") or []
     if not isinstance(reasons, list) or not all(isinstance(reason, dict) for reason in reasons):
         raise AttemptFailedError(CORRUPT)

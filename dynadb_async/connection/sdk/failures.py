@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import gaierror
+from traceback import walk_tb
 
 from aiohttp import ClientConnectorError
 from attrs import evolve
@@ -40,6 +41,9 @@ REFUSED = Failure(
 )
 
 
+PARSERS = ("botocore.parsers", "aiobotocore.parsers")
+
+
 @contextmanager
 def translated(request: Request | None = None) -> Iterator[None]:
     """
@@ -70,8 +74,13 @@ def failed_of(error: Exception, request: Request | None) -> Exception | None:
     if isinstance(within, ConfigError):
         # Our own connections said so.
         return within
-    failure = failure_of(error)
+    failure = failure_of(error) or (CORRUPT if _is_of_parser(error) else None)
     return None if failure is None else AttemptFailedError(failure)
+
+
+def _is_of_parser(error: Exception) -> bool:
+    """Whether the SDK stumbled over an answer in a way of its own: nobody else's code runs in its parsers."""
+    return any(frame.f_globals.get("__name__") in PARSERS for frame, _ in walk_tb(error.__traceback__))
 
 
 def failure_of(error: Exception) -> Failure | None:
