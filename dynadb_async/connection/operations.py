@@ -35,9 +35,7 @@ OPERATIONS = {
     "Query": Operation(method="query", is_read=True, members=PAGE, needs="Items"),
     "Scan": Operation(method="scan", is_read=True, members=PAGE, needs="Items"),
     "TransactWriteItems": Operation(method="transact_write_items", members=COST),
-    "BatchWriteItem": Operation(
-        method="batch_write_item", members=BATCH, needs="UnprocessedItems"
-    ),
+    "BatchWriteItem": Operation(method="batch_write_item", members=BATCH, needs="UnprocessedItems"),
     "DescribeTable": Operation(
         method="describe_table", is_read=True, is_about_items=False, members=frozenset({"Table"})
     ),
