@@ -1,6 +1,7 @@
 """What a conversation makes of serializers of one's own, of damaged entries, and of answers to other requests."""
 
 import json
+import traceback
 import zlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from dynadb_async import (
     AsyncDynamoDb,
     ClientConfig,
     Conversations,
-    DynaDbError,
     DynamoDbConfig,
     MalformedItemError,
     RequestError,
@@ -261,14 +261,26 @@ async def test_a_batch_that_is_never_done(fast_path: bool) -> None:
     assert batches[0] == batches[-1]
 
 
-async def test_a_damaged_head() -> None:
-    """It is told by what is missing in it."""
-    head = NAMES.key(NAMES.head) | {"n": {"S": WORDS}}
+WHOLE = {
+    "n": {"N": "7"},
+    "appends": {"N": "1"},
+    "recent": {"L": [{"M": {"write": {"S": "w0123456789"}, "seq": {"N": "7"}}}]},
+    "createdAt": {"S": "2026-11-26T12:00:00.000Z"},
+    "updatedAt": {"S": "2026-11-26T12:00:00.000Z"},
+}
+
+
+@pytest.mark.parametrize("damaged", [{"n": {"S": WORDS}}, {"recent": {"L": []}}, {"state": {"S": WORDS}}], ids=str)
+@pytest.mark.parametrize("act", ["info", "append"])
+async def test_a_damaged_head(damaged: dict[str, Any], act: str) -> None:
+    """It is told by what is missing in it, to who reads it and to who writes, without a word of it."""
+    head = NAMES.key(NAMES.head) | WHOLE | damaged
 
     async def script(asked: Asked) -> None:
         await asked.send(answer(json.dumps({"Item": head}).encode() if b".GetItem" in asked.head else b"{}"))
 
     async with raw_server(script) as server, adapter(server.url, True) as db:
-        with pytest.raises(DynaDbError, match="head of a conversation") as caught:
-            await db.conversation("user-1", "talk").info()
-    assert WORDS not in str(caught.value)
+        talk = db.conversation("user-1", "talk")
+        with pytest.raises(MalformedItemError, match="head of a conversation") as caught:
+            await (talk.info() if act == "info" else talk.append([], state=lambda state: state))
+    assert WORDS not in "".join(traceback.format_exception(caught.value))

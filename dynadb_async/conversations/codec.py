@@ -167,6 +167,21 @@ def value_of(text: Content) -> Any:
     return json.loads(text) if text[:1] == SLOWER else orjson.loads(text)
 
 
+def state_of(text: str | None) -> Any:
+    """
+    The value that a head's *text* is of.
+
+    Raises:
+        MalformedItemError: It is no JSON.
+    """
+    try:
+        return None if text is None else value_of(text)
+    except ValueError:
+        # Raised outside of this handler, for the reader's own error holds the text.
+        pass
+    raise MalformedItemError("head of a conversation", "expected its state as JSON")
+
+
 def parts_of(content: Content) -> tuple[Content, ...]:
     """*content* in pieces of which each fits into an item; nearly always one."""
     if size_of(content) <= LARGEST_PART:

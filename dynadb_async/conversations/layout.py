@@ -104,10 +104,11 @@ class Head:
             MalformedItemError: It is none.
         """
         try:
+            newest, *earlier = (_recent(entry["M"]) for entry in item["recent"]["L"])
             return cls(
                 number=int(item["n"]["N"]),
                 appends=int(item["appends"]["N"]),
-                recent=tuple(_recent(entry["M"]) for entry in item["recent"]["L"]),
+                recent=(newest, *earlier),
                 created_at=item["createdAt"]["S"],
                 updated_at=item["updatedAt"]["S"],
                 state=item["state"]["S"] if "state" in item else None,

@@ -10,7 +10,7 @@ from attrs import define
 from dynadb_async.config import Conversations
 from dynadb_async.conversations.appending import Appender
 from dynadb_async.conversations.calls import Calls
-from dynadb_async.conversations.codec import content_of, parts_of, value_of
+from dynadb_async.conversations.codec import content_of, parts_of, state_of
 from dynadb_async.conversations.face import Appended, ConversationInfo
 from dynadb_async.conversations.heads import Heads
 from dynadb_async.conversations.layout import (
@@ -191,5 +191,5 @@ def _info(name: str, head: Head) -> ConversationInfo:
         updated_at=time_in(head.updated_at),
         appends=head.appends,
         revision=head.revision,
-        state=None if head.state is None else value_of(head.state),
+        state=state_of(head.state),
     )

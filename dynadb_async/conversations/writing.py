@@ -14,7 +14,7 @@ from dynadb_async.conversations.codec import (
     attribute_of,
     json_of,
     size_of,
-    value_of,
+    state_of,
 )
 from dynadb_async.conversations.layout import (
     EXPIRES_AT,
@@ -70,11 +70,12 @@ class Writing:
         Raises:
             SerializationError: A function made something of it that is no JSON value.
             ItemTooLargeError: It does not fit into an item.
+            MalformedItemError: What is there is no JSON.
         """
         if self.state is None:
             return state
         made = self.state
-        text = json_of(made(None if state is None else value_of(state)), ("state",)) if callable(made) else made
+        text = json_of(made(state_of(state)), ("state",)) if callable(made) else made
         if (size := size_of(text)) > LARGEST_PART:
             raise ItemTooLargeError(f"{size} bytes, over {LARGEST_PART}; keep less beside the messages", ("state",))
         return text
