@@ -1,6 +1,7 @@
 """Alexa's calls are known by their signature; its certificates come from Amazon's host, or not at all."""
 
 import asyncio
+import gc
 import json
 import ssl
 import threading
@@ -355,6 +356,44 @@ async def test_an_old_chain_serves_while_amazons_host_is_away(world: World) -> N
     headers, body = world.call(at=world.now.isoformat())
     with pytest.raises(SignatureError, match="could not be fetched: ConnectionError"):
         await checked(verifier, headers, body)
+
+
+async def test_an_apps_own_way_to_the_chain_may_fail_in_its_own_way(world: World) -> None:
+    """Other libraries have errors of their own: the call is refused, and an old chain serves."""
+
+    def fetch(_url: str) -> bytes:
+        raise RuntimeError
+
+    with pytest.raises(SignatureError, match="could not be fetched: RuntimeError"):
+        await checked(world.verifier(fetch=fetch), *world.call())
+
+    verifier = world.verifier()
+    await checked(verifier, *world.call())
+    verifier.fetch = fetch
+    world.now += timedelta(hours=2)
+    await checked(verifier, *world.call(at=world.now.isoformat()))
+
+
+async def test_nobody_hears_of_a_chain_that_nobody_waits_for(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A caller who hangs up, and a fetch that fails after that, leave no error behind in the loop."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def fetch(_url: str) -> bytes:
+        begun.set()
+        go_on.wait(20)
+        raise ConnectionError
+
+    verifier = world.verifier(fetch=fetch)
+    call = asyncio.create_task(checked(verifier, *world.call()))
+    await asyncio.to_thread(begun.wait, 20)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    go_on.set()
+    while verifier._sought:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert "" == caplog.text
 
 
 async def test_only_so_many_chains_are_kept(world: World) -> None:

@@ -53,7 +53,7 @@ class AlexaVerifier:
     Attributes:
         skill_id: The skill that a call must be for, as `amzn1.ask.skill.…`: Alexa signs those of everybody's skills. If
             None, the app has to look at `applicationId` itself.
-        fetch: Returns the PEM of a checked URL, in a thread; an OSError if it can't.
+        fetch: Returns the PEM of a checked URL, as bytes, in a thread; raises if it can't.
         roots: The authorities in PEM that Alexa's certificate may come from; certifi's by default.
         window: How old a call may be. A skill event may be an hour old, as Amazon has it.
         keep: How long a chain is not fetched again. Where that fails, the old one serves while it is valid.
@@ -109,10 +109,12 @@ class AlexaVerifier:
         kept = self._kept.get(place)
         if kept is not None and kept.signer.is_valid(now) and now - kept.since <= self.keep:
             return kept.signer
-        # Shielded: many may wait for one chain, and who gives up takes it from nobody.
-        waiting = asyncio.shield(asyncio.wrap_future(self._looking_up(place, now)))
+        looking = asyncio.wrap_future(self._looking_up(place, now))
+        # Where nobody waits any more, the loop would complain of an error that nobody took.
+        looking.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.wait_for(waiting, self.patience)
+            # Shielded: many may wait for one chain, and who gives up takes it from nobody.
+            return await asyncio.wait_for(asyncio.shield(looking), self.patience)
         except TimeoutError:
             raise SignatureError("the chain did not come in time") from None
 
@@ -132,11 +134,13 @@ class AlexaVerifier:
         if kept is not None and kept.signer.is_valid(now) and kept.since >= now:
             return kept.signer  # another call was waiting for it, too
         try:
-            found = signer(self.fetch(place), self._authorities(), now)
-        except OSError as error:
+            chain = self.fetch(place)
+        except Exception as error:  # whatever an app's own function raises: nothing proves the call
             if kept is None or not kept.signer.is_valid(now):
                 raise SignatureError(f"the chain could not be fetched: {type(error).__name__}") from error
             found = kept.signer
+        else:
+            found = signer(chain, self._authorities(), now)
         with self._lock:
             self._kept[place] = _Kept(found, now)
             while len(self._kept) > MOST_KEPT:
