@@ -5,7 +5,7 @@ import logging
 from types import TracebackType
 from typing import Any, Self
 
-from dynadb_async import RequestError
+from dynadb_async import RequestError, SerializationError
 from dynadb_async.conversations import Conversation
 
 PAUSES = (0.1, 0.5, 2.0)  # seconds, the last one again and again
@@ -61,5 +61,8 @@ class Transcript:
                 log.warning("not stored yet: %s", error)
                 await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
                 tries += 1
+            except SerializationError as error:  # no JSON, or too large: what comes after it is stored all the same
+                log.error("never stored: %s", error)  # noqa: TRY400  # its text has the place, a traceback the words
+                return
             else:
                 return

@@ -52,6 +52,22 @@ async def test_what_was_said_is_stored_though_the_call_was_cut_off(table_name: s
         assert [{"number": 1}] == (await talk.messages()).messages
 
 
+async def test_an_item_that_can_never_be_stored_spoils_no_other(
+    table_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A tool's odd answer, half a letter, too much of anything: it is left out, and told without its words."""
+    async with adapter(table_name, endpoint_url="memory:") as db:
+        talk = db.conversation("user-1", "calls")
+        async with Transcript(talk) as said:
+            for number, odd in enumerate([float("nan"), {"secret"}, "secret\ud800", "secret" * 800_000]):
+                said.add(f"odd-{number}", {"odd": odd})
+                said.add(f"id-{number}", {"number": number})
+
+        assert [{"number": number} for number in range(4)] == (await talk.messages()).messages
+        assert 4 == caplog.text.count("never stored")
+        assert "secret" not in caplog.text
+
+
 async def test_it_waits_for_a_server_that_fails(moto: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was said in the meantime is stored once, in its order; the call is not held up."""
     monkeypatch.setattr(transcript, "PAUSES", (0.01,))

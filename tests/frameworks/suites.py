@@ -122,8 +122,8 @@ SUITES = (
         least=11,
         theirs=OPENAI_TESTS,
     ),
-    Suite(name="claude-agent-sdk", version="0.2.189", check="check_claude_agent_sdk.py", least=9),
-    Suite(name="agent-framework-core", version="1.23.0", check="check_agent_framework.py", least=7),
+    Suite(name="claude-agent-sdk", version="0.2.189", check="check_claude_agent_sdk.py", least=11),
+    Suite(name="agent-framework-core", version="1.23.0", check="check_agent_framework.py", least=8),
     Suite(
         name="pydantic-ai-slim",
         version="2.68.0",
