@@ -73,7 +73,7 @@ class Documents:
 
         Args:
             key: Any text but an empty one.
-            value: It is stored as it is now, and not changed.
+            value: It stays as it is.
             expected: The revision that nobody may have written over, where there is any; `*` replaces what is there.
                 None merges *value* with what others wrote since this task, or one that started it, read the document;
                 without a read it replaces what is there.
@@ -85,22 +85,18 @@ class Documents:
         if expected == "":
             raise ValueError("expected a revision, as an eTag is, or `*`, or None, got an empty text")
         place, reads = (self, key), _reads.get({})
-        read = reads.get(place)
-        if read is not None and expected is None:
-            await self._save(read, value)
-            return
-        turn = await self._load(key)
-        turn.on_conflict = "overwrite" if expected in (None, ANY) else "raise"
-        if turn.on_conflict == "raise" and turn.revision not in (None, expected):
-            raise VersionConflictError
+        turn = reads.get(place)
+        if turn is None or expected is not None:
+            turn = await self._load_to_write(key, expected)
         try:
             await self._save(turn, value)
         except VersionConflictError as conflict:
-            # What was to be replaced is deleted meanwhile: so is what would have replaced it.
-            if turn.on_conflict == "raise" or not conflict.deleted:
+            if turn.on_conflict != "overwrite" or not conflict.deleted:
                 raise
+            # What was to be replaced is deleted meanwhile: so is what would have replaced it.
+            reads.pop(place, None)
         turn.on_conflict = None
-        if read is not None:
+        if place in reads:
             reads[place] = turn
 
     async def delete(self, key: str) -> None:
@@ -118,6 +114,13 @@ class Documents:
         turn = await self._db.load(_user_id(key))
         if not isinstance(turn.user.data, dict):
             raise UsageError(f"expected an adapter without user_data=; {ADVICE}")
+        return turn
+
+    async def _load_to_write(self, key: str, expected: str | None) -> Turn[Any]:
+        turn = await self._load(key)
+        turn.on_conflict = "overwrite" if expected in (None, ANY) else "raise"
+        if turn.on_conflict == "raise" and turn.revision not in (None, expected):
+            raise VersionConflictError
         return turn
 
     async def _save(self, turn: Turn[Any], value: Any) -> None:

@@ -17,6 +17,7 @@ from dynadb_async import (
     DynamoDbConfig,
     StoredElements,
     StoredHistory,
+    Turn,
     UsageError,
     VersionConflictError,
 )
@@ -91,19 +92,45 @@ async def test_what_was_read_is_merged(made: Made) -> None:
     await ours.write("key", {"old": 1, "ours": 2})
     assert {"old": 1, "ours": 2, "theirs": 1} == await value(ours)
 
-    await ours.write("key", {"old": 2, "ours": 2})
+    revision = (await ours.read(["key"]))["key"].revision
+    await ours.write("key", {"old": 1, "ours": 3, "theirs": 1}, expected=revision)
+    await theirs.write("key", {"old": 1, "theirs": 2})
+    await ours.write("key", {"old": 2, "ours": 3, "theirs": 1})
+    assert {"old": 2, "ours": 3, "theirs": 2} == await value(ours)
     with pytest.raises(VersionConflictError, match=r"user\.data\.old"):
         await theirs.write("key", {"old": 3, "theirs": 1})
 
 
 async def test_what_was_not_read_is_replaced(made: Made) -> None:
-    """Of two at once, one comes after the other: they are not mixed. Nobody hears of a deletion in between."""
+    """Of two at once, one comes after the other: they are not mixed."""
     both = made(), made()
     for n in range(5):
         await asyncio.gather(*(documents.write("key", {f"{n}-{w}": w}) for w, documents in enumerate(both)))
         assert await value(both[0]) in ({f"{n}-0": 0}, {f"{n}-1": 1})
-    await asyncio.gather(both[0].write("key", {"last": 1}), both[1].delete("key"))
-    assert await value(both[0]) in ({"last": 1}, None)
+
+
+async def test_what_is_deleted_while_it_is_replaced_is_gone(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were deleted afterwards; and what was read before is no base any more."""
+    documents = made()
+    await documents.write("key", {"old": 1})
+    await documents.read(["key"])
+    load = AsyncDynamoDb.load
+
+    async def slow(db: AsyncDynamoDb[Any], user_id: str) -> Turn[Any]:
+        turn = await load(db, user_id)
+        await made().delete("key")
+        return turn
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncDynamoDb, "load", slow)
+        await documents.write("key", {"new": 1}, expected="*")
+    assert await value(documents) is None
+    await documents.write("key", {"new": 2})
+    assert {"new": 2} == await value(documents)
+    await documents.read(["key"])
+    await documents.delete("key")
+    await documents.write("key", {"new": 3})
+    assert {"new": 3} == await value(documents)
 
 
 @pytest.mark.parametrize("on_conflict", ["merge", "overwrite", lambda *_: "both"])
