@@ -63,14 +63,6 @@ aiogram.fsm.storage.memory.MemoryStorage = MemoryStorage
 aiogram.dispatcher.dispatcher.MemoryStorage = MemoryStorage
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what can't apply, with the reason."""
-    for item in items:
-        for pattern, reason in LEFT_OUT.items():
-            if pattern in item.nodeid:
-                item.add_marker(pytest.mark.skip(reason=f"not applicable: {reason}"))
-
-
 @pytest.fixture(autouse=True)
 async def _closed_adapters() -> AsyncIterator[None]:
     """Close the adapters of a test with it."""

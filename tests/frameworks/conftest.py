@@ -15,6 +15,18 @@ Raced = Callable[[str, str], Awaitable[Race]]
 AllKept = Callable[[str, str], Awaitable[None]]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marker of races."""
+    config.addinivalue_line("markers", "race: 20 writers write to a store, for half a minute")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the races."""
+    for item in items:
+        if "raced" in getattr(item, "fixturenames", ()):
+            item.add_marker("race")
+
+
 @pytest.fixture
 async def make_db() -> AsyncIterator[MakeDb]:
     """An adapter on a store in the process, by the store's name."""

@@ -110,14 +110,6 @@ agents.memory.SQLiteSession = SQLiteSession
 agents.memory.sqlite_session.SQLiteSession = SQLiteSession
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what can't apply, with the reason."""
-    for item in items:
-        for pattern, reason in LEFT_OUT.items():
-            if pattern in item.nodeid:
-                item.add_marker(pytest.mark.skip(reason=f"not applicable: {reason}"))
-
-
 @pytest.fixture(autouse=True)
 def _closed_adapters() -> Iterator[None]:
     """Forget the stores of a test with it."""

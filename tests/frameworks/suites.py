@@ -22,7 +22,7 @@ class Theirs:
     A framework's own tests, in its sdist.
 
     Attributes:
-        plugin: Ours, which puts our class in the place of theirs.
+        plugin: Ours, which puts our class in the place of theirs, and says in `LEFT_OUT` which tests can't apply.
         tests: Files and folders of the sdist.
         least: So many must have passed, or the run has failed.
         options: For pytest.

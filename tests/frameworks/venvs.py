@@ -1,5 +1,6 @@
 """A venv for each framework, on top of the one that runs the tests: only what the framework brings is installed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -49,6 +50,21 @@ class Venv:
         """The release that is installed."""
         ask = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))"
         return self.run("-c", ask, self.suite.name).stdout.strip()
+
+    def newest(self) -> str:
+        """
+        The newest release that there is; nothing is installed for it.
+
+        Raises:
+            MissingError: There is none.
+        """
+        ask = ("install", "--dry-run", "--no-deps", "--ignore-installed", "--no-input", "--report", "-")
+        command = [sys.executable, *PIP, *ask, self.suite.name]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise MissingError(ended.stderr)
+        found: str = json.loads(ended.stdout)["install"][0]["metadata"]["version"]
+        return found
 
     def run(self, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
         """Run the venv's Python, with what it says in `stdout`."""

@@ -267,6 +267,8 @@ async def _process(settings: dict[str, Any]) -> list[str]:
     command = [sys.executable, "-m", "tests.frameworks.writers", json.dumps(settings)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     told, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError("a process of writers did not come to its end; its own words are above")
     acknowledged: list[str] = json.loads(told)
     return acknowledged
 
