@@ -6,6 +6,7 @@ import pickle
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 
 from dynadb_async import DynamoDbConfig, DynamoDbSerializer, SerializationError, Session, StoredElements, Turn
@@ -31,15 +32,15 @@ BODY = json.dumps(
 )
 
 
-def turn_of_body() -> Turn[Any]:
+def turn_of_body(layout: Layout = LAYOUT) -> Turn[Any]:
     """A turn of what another program stored, as GetItem answers it."""
     item = decoded(BODY.encode(), "Item")["Item"]
-    return turn_from_item(LAYOUT, item, "user", body=BODY.encode(), now=NOW, session=Session("s"), turn_id=None)
+    return turn_from_item(layout, item, "user", body=BODY.encode(), now=NOW, session=Session("s"), turn_id=None)
 
 
-def stored(turn: Turn[Any], *, is_whole: bool = False) -> Any:
+def stored(turn: Turn[Any], *, is_whole: bool = False, layout: Layout = LAYOUT) -> Any:
     """The item that its save asks for, once it went over the wire."""
-    item = attributes_of_turn(LAYOUT, turn, {"output": "new"}, NOW, is_whole=is_whole)
+    item = attributes_of_turn(layout, turn, {"output": "new"}, NOW, is_whole=is_whole)
     entry = new_entry(LAYOUT, "write", None, None)
     return update_of_save(LAYOUT, item, entry, turn.loaded, "user", NOW).written.item()
 
@@ -54,6 +55,21 @@ def test_what_was_read_is_written_again(is_whole: bool) -> None:
     assert {**DATA["M"], "visits": {"N": "1"}} == item["user"]["M"]["data"]["M"]
     assert {"S": ODD} == item["session"]["M"]["data"]["M"]["word"]
     assert {"S": ODD} == item["history"]["M"]["items"]["L"][1]["M"]["output"]
+
+
+def test_a_field_of_a_class_holds_it_too() -> None:
+    """As long as it is unchanged, it is written again beside what is."""
+
+    @attrs.define
+    class Words:
+        word: str = ""
+        map: dict[str, str] = attrs.field(factory=dict)
+        new: str = ""
+
+    layout = attrs.evolve(LAYOUT, user_data=Words)
+    turn = turn_of_body(layout)
+    turn.user.data.new = "new"
+    assert {**DATA["M"], "new": {"S": "new"}} == stored(turn, layout=layout)["user"]["M"]["data"]["M"]
 
 
 def test_it_is_merged_as_any_other() -> None:

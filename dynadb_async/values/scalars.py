@@ -13,6 +13,7 @@ from dynadb_async.config import MarshallConfig
 from dynadb_async.errors import SerializationError
 from dynadb_async.values.misfit import Misfit, expected
 from dynadb_async.values.serializer import DynamoDbSerializer
+from dynadb_async.values.stored_text import StoredText
 
 Read = Callable[[Any], Any]
 """Of a stored value."""
@@ -84,7 +85,7 @@ def _decimal(value: Any) -> Any:
 
 
 EXACT: Mapping[type, Read] = {
-    str: _exactly(str, "a text"),
+    str: lambda value: value if type(value) in (str, StoredText) else expected("a text", value),
     bool: _exactly(bool, "true or false"),
     bytes: _exactly(bytes, "a binary"),
     bytearray: lambda value: bytearray(value) if type(value) is bytes else expected("a binary", value),
