@@ -1,6 +1,7 @@
 """The session: what of the stored one goes on in the next request, and what is stored of it."""
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -265,6 +266,34 @@ async def test_of_two_sessions_the_later_one_wins_whole(
             await db.save(turn)
         stored = element(table, user_id)
         assert (stored["id"], stored["data"], stored["state"]) == (f"later {order}", {"later": "later"}, "later")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_turn_without_a_session_ends_none(
+    db: AsyncDynamoDb[Any], table: Table, user_id: str, order: int
+) -> None:
+    """Nothing was stored when both began: whoever saves last, the conversation goes on with all that both left."""
+    talk, notice = await db.load(user_id, session=requested("s-1")), await db.load(user_id)
+    talk.session.data["cart"], talk.session.state = ["tea"], "ordering"
+    notice.session.data["noticed"] = True
+    for turn in (talk, notice)[::order]:
+        await db.save(turn)
+
+    stored = element(table, user_id)
+    assert (stored["id"], stored["data"]) == ("s-1", {"cart": ["tea"], "noticed": True})
+    assert stored["state"] == "ordering"
+
+
+async def test_counts_in_a_state_are_not_lost(db: AsyncDynamoDb[Any], table: Table, user_id: str) -> None:
+    """Both counted up: that would be one too few. Both went to the same place: that is where they are."""
+    for change, is_clean in (({"tries": 2}, False), ({"tries": 1, "at": "pay"}, True)):
+        put(table, user_id, **STORED | {"state": [{"data": {"tries": 1}}]})
+        ours, theirs = await db.load(user_id), await db.load(user_id)
+        for turn in (ours, theirs):
+            turn.session.state[0]["data"].update(change)
+        await db.save(theirs)
+        with nullcontext() if is_clean else pytest.raises(VersionConflictError, match=r"session\.state"):
+            await db.save(ours)
 
 
 async def test_turns_of_one_session_merge(db: AsyncDynamoDb[Any], table: Table, user_id: str) -> None:

@@ -9,20 +9,17 @@ from dynadb_async.config import CONFLICT_POLICY, ConflictResolver, StoredHistory
 from dynadb_async.errors import Path, SerializationError, UsageError, VersionConflictError, dotted
 from dynadb_async.item.elements import trimmed_history
 from dynadb_async.item.layout import (
-    CREATED_AT,
     HISTORY,
     SESSION,
-    UPDATED_AT,
     USER,
     Element,
     Item,
     Layout,
-    time_of_attribute,
-    time_of_value,
 )
 from dynadb_async.item.loading import Loaded, history_items
 from dynadb_async.item.merge import MISSING, Resolve, merge, same
 from dynadb_async.item.recent import recent_turns, write_of
+from dynadb_async.item.session_merge import merged_session, merged_times
 from dynadb_async.item.unfinished import open_digests, places_of, without
 from dynadb_async.item.user_data import version_of
 from dynadb_async.item.user_merge import check_fits, merged_user, refuse_older
@@ -110,7 +107,7 @@ def merged(
         if layout.shape is not None and not conflicts:
             check_fits(layout.shape, layout.element(result, USER), is_decided=bool(decided))
     if SESSION in sides:
-        result[SESSION] = layout.attribute(SESSION, _session(sides[SESSION], resolve))
+        result[SESSION] = layout.attribute(SESSION, merged_session(sides[SESSION], resolve))
     history = layout.config.stored_elements.history
     if history is not None:
         unfinished = [open_digests(layout, side, turn_id) for side in (base, theirs)]
@@ -118,7 +115,7 @@ def merged(
         result[HISTORY] = trimmed_history(layout, history, element)
     if conflicts:
         raise VersionConflictError(conflicts)
-    return result | _times(ours, theirs)
+    return result | merged_times(ours, theirs)
 
 
 def _resolve(policy: str | ConflictResolver, conflicts: list[Path], decided: list[Path]) -> Resolve:
@@ -156,29 +153,6 @@ def _is_history(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
-def _session(sides: list[Element], resolve: Resolve) -> Element:
-    """The same conversation is merged; of two, the one that began later wins whole."""
-    base, ours, theirs = sides
-    if theirs and theirs.get("id") != ours.get("id"):
-        return max(theirs, ours, key=_began)
-    if base.get("id") != ours.get("id"):
-        base = {}
-    # A state is one value: two halves of it make no sense. Times have their own rule, and the id is the same.
-    apart = ("id", "state", CREATED_AT, UPDATED_AT)
-    rest = [{name: value for name, value in side.items() if name not in apart} for side in (base, ours, theirs)]
-    states = [side.get("state", MISSING) for side in (base, ours, theirs)]
-    session: Element = merge(*rest, path=(SESSION,), resolve=resolve)
-    state = _one_value(*states, path=(SESSION, "state"), resolve=resolve)
-    known = {name: ours[name] for name in ("id",) if name in ours}
-    return known | session | ({} if state is MISSING else {"state": state}) | _times(ours, theirs)
-
-
-def _one_value(loaded: Any, ours: Any, theirs: Any, *, path: Path, resolve: Resolve) -> Any:
-    if same(ours, theirs) or same(ours, loaded):
-        return theirs
-    return ours if same(theirs, loaded) else resolve(path, loaded, ours, theirs)
-
-
 def _history(
     sides: list[Element],
     history: StoredHistory,
@@ -212,22 +186,3 @@ def _first_place(entry: Any, items: list[Any]) -> list[int]:
 def _expected(history: StoredHistory, was: list[Any], mine: list[Any]) -> list[Any]:
     """What the trimming to `size` and `max_bytes` leaves of entries that the handler did not touch."""
     return was[: history.size - 1] if history.max_bytes is None else was[: len(mine)]
-
-
-def _times(ours: Element, theirs: Element) -> Element:
-    """The older `createdAt` and the newer `updatedAt`, of an element or an item, where we store them."""
-    times = {}
-    for name, pick in ((CREATED_AT, min), (UPDATED_AT, max)):
-        if name in ours:
-            times[name] = pick((side[name] for side in (theirs, ours) if _moment(side.get(name))), key=_moment)
-    return times
-
-
-def _began(session: Element) -> float:
-    return _moment(session.get(CREATED_AT))
-
-
-def _moment(value: Any) -> float:
-    """A stored time in seconds, whether in an element or as an attribute value; 0 where there is none."""
-    moment = time_of_attribute(value) if isinstance(value, dict) else time_of_value(value)
-    return moment.timestamp() if moment else 0.0
