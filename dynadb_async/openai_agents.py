@@ -57,7 +57,7 @@ class DynamoDbSession:
     async def get_items(self, limit: int | None = None) -> list[Any]:
         """The newest *limit* items, oldest of them first; none if it is 0 or less, all if there is no limit."""
         wanted: int | None = self.session_settings.limit if limit is None else limit
-        return (await self._talk.messages(wanted)).messages
+        return (await self._talk.messages(None if wanted is None else max(0, wanted))).messages
 
     async def add_items(self, items: list[Any]) -> None:
         """Add *items*, all of them or none."""

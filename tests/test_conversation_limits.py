@@ -61,6 +61,9 @@ async def all_of(db: Db, conversation: str = "talk") -> list[Any]:
             "expected a text of 1 to 256 bytes, such as the platform's id of the message - at append_i",
         ),
         ({"append_id": "é" * 129}, "expected a text of 1 to 256 bytes"),
+        ({"append_id": 5}, "expected a text of 1 to 256 bytes"),
+        ({"expected": 5}, "expected a text, the revision of a page, an append or an info, got int - at expected"),
+        ({"messages": "no"}, "expected a list of messages, got str - at messages"),
         ({"messages": [1, {"n": 10**5000}]}, "a number has too many digits; make a text of it - at messages"),
         ({"state": 10**5000}, "a number has too many digits; make a text of it - at state"),
         ({"state": "x" * 400_000}, "400002 bytes, over 389120; keep less beside the messages - at state"),
@@ -77,10 +80,10 @@ async def test_an_append(db: Db, arguments: dict[str, Any], said: str) -> None:
     assert ["one", "two"] == await all_of(db)
 
 
-@pytest.mark.parametrize("limit", ["5", 1.5, [1]])
+@pytest.mark.parametrize("limit", ["5", 1.5, [1], True, -1])
 async def test_a_page_of_no_number(db: Db, limit: Any) -> None:
     """With and without a turn."""
-    said = r"expected a whole number or None, got (str|float|list) - at limit"
+    said = r"expected a whole number or None, got (str|float|list|bool|a negative one) - at limit"
     talk = db.conversation("user-1", "talk")
     await talk.append(["one"])
     with pytest.raises(SerializationError, match=said):
@@ -89,6 +92,26 @@ async def test_a_page_of_no_number(db: Db, limit: Any) -> None:
         turn.conversation("talk").add("two")
         with pytest.raises(SerializationError, match=said):
             await turn.conversation("talk").messages(limit)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"page": None}, "expected a page, as it was read, got NoneType - at page"),
+        ({"page": ["one"]}, "got list - at page"),
+        ({"start": "1"}, "expected a whole number, as for a list, got str - at start"),
+        ({"start": True}, "got bool - at start"),
+        ({"start": None}, "got NoneType - at start"),
+        ({"messages": "no"}, "expected a list of messages, got str - at messages"),
+    ],
+)
+async def test_what_replaces_no_page(db: Db, arguments: dict[str, Any], said: str) -> None:
+    """It replaces nothing."""
+    talk = db.conversation("user-1", "talk")
+    await talk.append(["one", "two"])
+    with pytest.raises(SerializationError, match=said):
+        await talk.replace(**{"page": await talk.messages(2), "messages": ["no"], **arguments})
+    assert ["one", "two"] == await all_of(db)
 
 
 @pytest.mark.parametrize("before", ["", "1", "x.y.z", "1.2.3.4", 5, b"1.0."])
@@ -217,6 +240,31 @@ async def test_switched_off(config: DynamoDbConfig) -> None:
             talk.add("one", "two")
             assert (["two"], ["one", "two"]) == ((await talk.messages(1)).messages, (await talk.messages()).messages)
         assert ["before"] == await all_of(db)
+
+
+async def test_switched_off_beside_turns() -> None:
+    """Each call is as good as any, finds nothing and stores nothing; there is neither a request nor a table."""
+    nowhere = ClientConfig(endpoint_url="http://127.0.0.1:9", region_name="eu-central-1")
+    config = DynamoDbConfig("users", client=nowhere, conversations=Conversations("talks"), enabled=False)
+    async with AsyncDynamoDb(config) as off:
+        talk = off.conversation("user-1", "talk")
+        first = await talk.append(["one"], append_id="first", state={"title": "Pizza"})
+        page = await talk.messages(20)
+        second = await talk.append(["two"], append_id="first", expected=page.revision)
+        third = await talk.append(["three"], replacing=first.number, expected=second.revision)
+        await talk.replace(page, ["a summary"])
+        with pytest.raises(SerializationError, match="at limit"):
+            await talk.messages("5")  # type: ignore[arg-type]
+        assert [] == (await talk.messages()).messages
+        assert (None, None, None) == (await talk.pop(), await talk.clear(), await talk.info())
+        assert not third.is_duplicate
+        await talk.delete()
+        await off.delete("user-1")
+        assert ({}, None) == (await off.export("user-1"), await off.copy("user-1"))
+        assert [] == [info async for info in off.conversations("user-1")]
+        async with off.turn("user-1") as turn:
+            turn.conversation("talk").add("four")
+            turn.forget()
 
 
 async def test_a_handler_goes_on_with_a_conversation_that_was_deleted(config: DynamoDbConfig, db: Db) -> None:

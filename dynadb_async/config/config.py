@@ -77,7 +77,7 @@ class DynamoDbConfig:
         client: How DynamoDB is reached, and how long that may take.
         marshall: How Python values become attribute values.
         stored_elements: What of a turn is stored.
-        enabled: False: turns neither load nor save.
+        enabled: False: turns neither load nor save, and of conversations nothing is read or stored.
         on_conflict: What to do when two turns changed the same thing: merge what can be merged and raise for the
             rest, raise at once, overwrite, or merge and ask a function `(path, loaded, ours, theirs) -> value`.
         recent_turns: How many turns an item remembers, by which repeated and overlapping ones are recognised.

@@ -140,3 +140,21 @@ def _name_of(request: Mapping[str, Mapping[str, Item]]) -> Any:
     """Which item of the user's one request of a batch is about."""
     (written,) = request.values()
     return written.get("Key", written.get("Item", {})).get(NAME)
+
+
+@frozen(kw_only=True)
+class NoCalls(Calls):
+    """What is asked where everything is switched off: nothing. Nothing is found, and what is written is forgotten."""
+
+    async def head(self, names: Names, *, until: float, is_consistent: bool) -> Head | None:
+        """None."""
+
+    async def transact(self, members: Sequence[Any], *, until: float) -> None:
+        """Write none of *members*."""
+
+    async def page(self, *_: Any, **__: Any) -> tuple[list[Item], str | None]:
+        """No items, and no more of them."""
+        return [], None
+
+    async def write(self, names: Names, requests: list[Any]) -> None:
+        """Write nothing."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from dynadb_async.conversations.arguments import checked_messages
 from dynadb_async.errors import ItemTooLargeError, MalformedItemError, Path, SerializationError
 from dynadb_async.values.stored_text import is_unicode
 
@@ -106,10 +107,9 @@ def content_of(messages: Sequence[Any], serializer: ConversationSerializer | Non
         SerializationError: One of them is no JSON, or the serializer refuses them; says where.
         ItemTooLargeError: They are over 4 MB.
     """
-    if not isinstance(messages, list | tuple):
-        raise SerializationError(f"expected a list of messages, got {type(messages).__name__}", ("messages",))
-    text = json_of(list(messages), ("messages",))
-    return _checked(text if serializer is None else _serialized(list(messages), serializer))
+    given = checked_messages(messages)
+    text = json_of(given, ("messages",))
+    return _checked(text if serializer is None else _serialized(given, serializer))
 
 
 def stored_texts(texts: Sequence[str], serializer: ConversationSerializer | None) -> Content:

@@ -6,12 +6,18 @@ from typing import Any
 from attrs import field, frozen
 
 from dynadb_async.config import Conversations
+from dynadb_async.conversations.arguments import (
+    checked_append_id,
+    checked_messages,
+    checked_number,
+    checked_rest,
+    checked_revision,
+)
 from dynadb_async.conversations.codec import json_of
 from dynadb_async.conversations.face import Appended, ConversationInfo
-from dynadb_async.conversations.layout import LONGEST_APPEND_ID, TURN_MARK, Names, names_of
+from dynadb_async.conversations.layout import Names, names_of
 from dynadb_async.conversations.log import Log
 from dynadb_async.conversations.pages import Place
-from dynadb_async.errors import SerializationError
 from dynadb_async.item import Layout
 from dynadb_async.turn import Page
 
@@ -59,14 +65,15 @@ class Conversation:
             ItemTooLargeError: They are over 4 MB, or the state is over 380 KB. Nothing was written.
             OutcomeUnknownError: They may be stored or not; repeat it with the same `append_id`.
         """
-        wanted = {
-            "append_id": _checked_append_id(append_id),
+        wanted: dict[str, Any] = {
+            "append_id": checked_append_id(append_id),
             "state": state if state is None or callable(state) else json_of(state, ("state",)),
             "replacing": checked_number(replacing, "replacing"),
+            "expected": checked_revision(expected),
         }
         log = self._log()
         async with log.working("append") as until:
-            return await log.append(self._names, messages, expected=expected, until=until, **wanted)
+            return await log.append(self._names, messages, until=until, **wanted)
 
     async def replace(self, page: Page, messages: Sequence[Any], *, start: int = 0) -> Appended:
         """
@@ -80,18 +87,19 @@ class Conversation:
         Raises:
             VersionConflictError: Somebody appended or removed something since the page was read. Read it again.
         """
-        replaced = await self.messages(len(page.messages[start:]))
+        given = checked_messages(messages)
+        replaced = await self.messages(len(checked_rest(page, start).messages[start:]))
         # An append is replaced as a whole: what of it is older is stored again.
         rest = Place.of(replaced.before).rest
         kept = await self.messages(rest, before=replaced.before)
-        return await self.append([*kept.messages, *messages], replacing=replaced.number, expected=page.revision)
+        return await self.append([*kept.messages, *given], replacing=replaced.number, expected=page.revision)
 
     async def messages(self, limit: int | None = None, *, before: str | None = None) -> Page:
         """
         The newest messages, oldest of them first.
 
         Args:
-            limit: How many at the most; all of them if None, in as many requests as that takes.
+            limit: How many at the most, 0 or more; all of them if None, in as many requests as that takes.
             before: The `before` of a page, to read on from where it ended.
 
         Raises:
@@ -135,28 +143,3 @@ def conversation_of(
 ) -> Conversation:
     """See `AsyncDynamoDb.conversation`."""
     return Conversation(log=log, names=names_of(users, config, user_id, conversation_id))
-
-
-def checked_number(number: Any, name: str) -> int | None:
-    """
-    A whole number, or None.
-
-    Raises:
-        SerializationError: It is something else.
-    """
-    if number is None or (isinstance(number, int) and not isinstance(number, bool) and number >= 0):
-        return number
-    got = "a negative one" if type(number) is int else type(number).__name__
-    raise SerializationError(f"expected a whole number, as a page or an append has it, got {got}", (name,))
-
-
-def _checked_append_id(append_id: str | None) -> str | None:
-    if append_id is None:
-        return None
-    problem = f"expected a text of 1 to {LONGEST_APPEND_ID} bytes, such as the platform's id of the message"
-    try:
-        if 1 <= len(append_id.encode()) <= LONGEST_APPEND_ID and not append_id.startswith(TURN_MARK):
-            return append_id
-    except (AttributeError, UnicodeEncodeError):
-        pass
-    raise SerializationError(problem, ("append_id",))

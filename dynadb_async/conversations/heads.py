@@ -25,8 +25,14 @@ UNKNOWN: Final = Unknown.UNKNOWN
 
 @define(eq=False, repr=False)
 class Heads:
-    """What this process last knew of conversations: an append on top of it needs no read, and is refused if it errs."""
+    """
+    What this process last knew of conversations: an append on top of it needs no read, and is refused if it errs.
 
+    Attributes:
+        most: How many of them.
+    """
+
+    most: int = MOST_KNOWN
     _known: OrderedDict[Names, Head] = field(factory=OrderedDict, init=False)
     _lines: WeakValueDictionary[Names, asyncio.Lock] = field(factory=WeakValueDictionary, init=False)
 
@@ -39,7 +45,7 @@ class Heads:
         self._known.pop(names, None)
         if head is not None:
             self._known[names] = head
-        if len(self._known) > MOST_KNOWN:
+        if len(self._known) > self.most:
             self._known.popitem(last=False)
 
     def forget(self, names: Names) -> None:

@@ -7,10 +7,10 @@ from orjson import Fragment
 
 from dynadb_async.connection.failures import ConditionFailedError, TransactionRefusedError
 from dynadb_async.connection.request import Request
+from dynadb_async.conversations.arguments import checked_limit
 from dynadb_async.conversations.codec import LARGEST_APPEND, json_of, parts_of, size_of, stored_texts, value_of
 from dynadb_async.conversations.layout import TURN_MARK, Head, Names, Recent, names_of
 from dynadb_async.conversations.log import Log
-from dynadb_async.conversations.pages import checked_limit
 from dynadb_async.conversations.writing import Writing, Written, written
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.turn import Page, Turn
@@ -52,9 +52,9 @@ class TurnConversation:
     async def messages(self, limit: int | None = None) -> Page:
         """The newest messages, oldest of them first, those added in this turn included."""
         limit = checked_limit(limit)
-        page = await self._stored(limit) if self.log.live.is_enabled else Page(messages=[])
+        page = await self._stored(limit)
         ours = [value_of(text) for text in self.pending()]
-        ours = ours if limit is None else ours[max(0, len(ours) - max(0, limit)) :]
+        ours = ours if limit is None else ours[max(0, len(ours) - limit) :]
         return evolve(page, messages=[*page.messages, *ours])
 
     async def _stored(self, limit: int | None) -> Page:

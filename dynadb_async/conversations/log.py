@@ -9,7 +9,7 @@ from attrs import define
 
 from dynadb_async.config import Conversations
 from dynadb_async.conversations.appending import Appender
-from dynadb_async.conversations.calls import Calls
+from dynadb_async.conversations.calls import Calls, NoCalls
 from dynadb_async.conversations.codec import content_of, parts_of, state_of
 from dynadb_async.conversations.face import Appended, ConversationInfo
 from dynadb_async.conversations.heads import Heads
@@ -67,14 +67,15 @@ class Log:
     @classmethod
     def of(cls, config: Conversations, live: Live) -> Self:
         """In the event loop of *live*."""
-        calls = Calls(table=config.table, connection=live.connection)
+        calls = (Calls if live.is_enabled else NoCalls)(table=config.table, connection=live.connection)
+        heads = Heads() if live.is_enabled else Heads(most=0)
         clock = live.store.clock
         sweeper = Sweeper(calls)
         return cls(
             config=config,
             calls=calls,
             users=live.store.layout,
-            appender=Appender(calls=calls, keep=config.keep, clock=clock, heads=Heads()),
+            appender=Appender(calls=calls, keep=config.keep, clock=clock, heads=heads),
             pages=Pages(calls=calls, serializer=config.serializer, clock=clock, found_dead=sweeper.found),
             clock=clock,
             live=live,
@@ -91,6 +92,8 @@ class Log:
     ) -> Appended:
         """See `Conversation.append`."""
         writing = Writing.of(parts_of(content_of(messages, self.config.serializer)), **wanted)
+        # Switched off, there is nothing that could be as expected.
+        expected = expected if self.live.is_enabled else None
         async with self.appender.heads.lines(names, until=until):
             appended = await self.appender.append(names, writing, expected=expected, until=until)
         await self.sweeper.after(names, writing, appended)

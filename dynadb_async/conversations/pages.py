@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from dynadb_async.conversations.arguments import checked_limit
 from dynadb_async.conversations.calls import Calls
 from dynadb_async.conversations.codec import ConversationSerializer
 from dynadb_async.conversations.layout import LAST_NUMBER, Names, number_of
@@ -109,18 +110,6 @@ class Pages:
         if reader.dead:
             self.found_dead(names, reader.dead)
         return Page(messages=taken.messages(), before=taken.before, number=taken.number, revision=reader.revision)
-
-
-def checked_limit(limit: int | None) -> int | None:
-    """
-    How many are wanted; none where it is below 0.
-
-    Raises:
-        SerializationError: It is no whole number.
-    """
-    if limit is None or isinstance(limit, int):
-        return limit
-    raise SerializationError(f"expected a whole number or None, got {type(limit).__name__}", ("limit",))
 
 
 @define(repr=False)

@@ -25,7 +25,7 @@ class Working:
         self._work.__enter__()
         try:
             left = self._live.time_left()
-            if not self._table.is_ready:
+            if not self._table.is_ready and self._live.is_enabled:
                 await self._live.table_ready(self._table, left)
         except BaseException:
             self._work.__exit__(*sys.exc_info())
