@@ -325,6 +325,15 @@ async def test_a_creation_that_is_refused(dynamodb_local: Engine, session: Recor
     await db.close()
 
 
+@pytest.mark.parametrize("options", [{"Nonsense": 1}, {"Tags": "owner"}, {"SSESpecification": 5}], ids=str)
+async def test_options_that_no_request_can_be_made_of(moto: Engine, table_name: str, options: dict[str, Any]) -> None:
+    """They are told as what they are, rather than with the SDK's own stumbling."""
+    db = adapter_on(moto, TableConfig(table_name, create_options=options))
+    with pytest.raises(RequestError, match=r"check table\.create_options"):
+        await db.ensure_table()
+    await db.close()
+
+
 @ON_SERVERS
 async def test_provisioned_billing(engine: Engine, client: Any, session: RecordingSession, table_name: str) -> None:
     """The table has the capacity that was asked for."""

@@ -41,7 +41,11 @@ REFUSED = Failure(
 )
 
 
+# Of our requests only what a user adds to CreateTable can be of another shape than the SDK knows.
+MISSHAPEN = evolve(REFUSED, advice="the AWS SDK can't make a request of it; check table.create_options")
+
 PARSERS = ("botocore.parsers", "aiobotocore.parsers")
+SERIALIZERS = ("botocore.serialize",)
 
 
 @contextmanager
@@ -74,13 +78,17 @@ def failed_of(error: Exception, request: Request | None) -> Exception | None:
     if isinstance(within, ConfigError):
         # Our own connections said so.
         return within
-    failure = failure_of(error) or (CORRUPT if _is_of_parser(error) else None)
+    failure = failure_of(error)
+    if failure is None and _is_of(PARSERS, error):
+        failure = CORRUPT
+    if failure is None and _is_of(SERIALIZERS, error):
+        failure = evolve(MISSHAPEN, code=type(error).__name__)
     return None if failure is None else AttemptFailedError(failure)
 
 
-def _is_of_parser(error: Exception) -> bool:
-    """Whether the SDK stumbled over an answer in a way of its own: nobody else's code runs in its parsers."""
-    return any(frame.f_globals.get("__name__") in PARSERS for frame, _ in walk_tb(error.__traceback__))
+def _is_of(modules: tuple[str, ...], error: Exception) -> bool:
+    """Whether the SDK stumbled in these *modules* of its own, in which nobody else's code runs."""
+    return any(frame.f_globals.get("__name__") in modules for frame, _ in walk_tb(error.__traceback__))
 
 
 def failure_of(error: Exception) -> Failure | None:
