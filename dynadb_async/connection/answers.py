@@ -101,8 +101,10 @@ def decode(body: bytes) -> Any:
     except (ValueError, TypeError, AttributeError, RecursionError):
         pass
     else:
-        # What has no more brackets than that can't be deep: it need not be looked at.
-        if body.count(b"{") + body.count(b"[") <= DEEPEST or not _is_deep(members, body):
+        # What has no more brackets than that can't be deep: it need not be looked at. Every attribute value has a
+        # brace; of lists in one another without, none is one.
+        braces = body.count(b"{")
+        if 2 * braces <= DEEPEST or braces + body.count(b"[") <= DEEPEST or not _is_deep(members, body):
             return members
     raise AttemptFailedError(CORRUPT)
 
