@@ -27,6 +27,7 @@ from dynadb_async import (
 from dynadb_async.connection import pause
 from tests.engines import PATIENCE
 from tests.raw_server import Asked, RawServer, answer, raw_server, raw_server_in_thread
+from tests.sessions import slow_session
 
 PAUSE = 0.6  # seconds after a first failure
 
@@ -176,6 +177,29 @@ async def test_short_lived_credentials_are_not_fetched_by_every_request(fast_pat
 
         assert provider.asked < 5
         assert 10 == len(signed(server))
+
+
+@WAYS
+async def test_credentials_of_a_moment_are_fetched_once_for_a_request(fast_path: Any) -> None:
+    """What was waited for signs it, though it is at its last moment when it is there."""
+    provider = Provider(lasts=timedelta(seconds=1))
+    async with raw_server(nothing) as server:
+        db = adapter(server.url, provider.session(), fast_path=fast_path)
+        await db.open()
+        before = provider.asked
+        await db.load("me")
+        await db.close()
+
+        assert (before + 1, [f"KEY{before + 1}"]) == (provider.asked, signed(server))
+
+
+async def test_who_waits_for_the_first_credentials_hears_of_them() -> None:
+    """As a process or a container has them, that is asked before there is a client."""
+    async with raw_server(nothing) as server:
+        db = adapter(server.url, slow_session(60), operation_timeout=0.3)
+        with pytest.raises(RequestTimeoutError, match="credentials"):
+            await db.load("me")
+        await db.close()
 
 
 # Their provider fails

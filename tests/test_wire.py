@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,7 +25,8 @@ from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dynadb_async import ClientConfig, DynaDbError, RequestTimeoutError, SerializationError
+from dynadb_async import ClientConfig, DynaDbError, RequestError, RequestTimeoutError, SerializationError
+from dynadb_async.connection import retry
 from dynadb_async.connection.answers import decode
 from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.failures import AttemptFailedError, ConditionFailedError
@@ -326,6 +328,25 @@ async def test_nothing_is_sent_once_the_time_is_up(server: RawServer, path: bool
             await over.call(Request.of("GetItem", READ), until=asyncio.get_running_loop().time())
 
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_that_the_time_is_up_does_not_hide_why(
+    server: RawServer, path: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who hears only that would not know that the server had a fault until then."""
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.4)
+
+    async def stall(asked: Asked) -> None:
+        await asked.send(answer(b"{}", line=b"HTTP/1.1 500 Internal Server Error"))
+        await asyncio.sleep(0.05)
+        time.sleep(0.8)  # noqa: ASYNC251 - the time goes by in the pause
+
+    async with connection(endpoint_url=server.url, fast_path=path) as over:
+        await call(over)
+        server.script = stall
+        with pytest.raises(RequestError, match="a fault of its own"):
+            await over.call(Request.of("GetItem", READ), until=asyncio.get_running_loop().time() + 0.8)
 
 
 def test_what_no_server_should_say_is_damage() -> None:

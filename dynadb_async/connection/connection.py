@@ -12,6 +12,7 @@ from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.codes import CONDITION_FAILED, KEY_MISMATCH, TRANSACTION_REFUSED
 from dynadb_async.connection.failures import (
     NOT_BEGUN,
+    NOT_OPEN,
     AttemptFailedError,
     ConditionFailedError,
     Failure,
@@ -86,12 +87,13 @@ class Connection:
             request.ask_for_capacity()
         attempts = request.attempts = Attempts(self.ways.config.max_attempts, self.budget, until)
         ask = self._asked if self.observer is None else self._observed
-        may_have_happened = False
+        failure, may_have_happened = NOT_BEGUN, False
         while True:
             try:
                 answer = await ask(request, until)
             except AttemptFailedError as error:
-                failure = error.failure
+                # That the time is up says nothing of what it was spent on.
+                failure = error.failure if error.failure is not NOT_BEGUN else failure
                 # What a user sees is raised outside of this handler, for the SDK's own text may show what was sent.
             else:
                 attempts.succeeded()
@@ -147,7 +149,7 @@ class Connection:
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise AttemptFailedError(NOT_BEGUN) from None
+            raise AttemptFailedError(NOT_OPEN) from None
         return await self._asked(request, until)
 
 

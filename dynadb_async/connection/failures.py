@@ -99,6 +99,12 @@ TLS_TOO_OLD = Failure(
 )
 LATE = Failure(code="Timeout", advice="no answer in time", is_late=True)
 NOT_BEGUN = Failure(code="Timeout", advice="the time was up before it began", may_have_happened=False, is_late=True)
+NOT_OPEN = Failure(
+    code="Timeout",
+    advice="the AWS SDK, or the credentials that it fetches, were not there in time; they will be, so try again",
+    may_have_happened=False,
+    is_late=True,
+)
 BROKEN_OFF = Failure(code="ConnectionLost", advice="the connection broke before the answer was complete")
 CORRUPT = Failure(code="CorruptAnswer", advice="the answer was damaged, or not from DynamoDB")
 NO_CREDENTIALS = Failure(

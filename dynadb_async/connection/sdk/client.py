@@ -8,7 +8,7 @@ from attrs import define, field
 
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer
-from dynadb_async.connection.failures import NOT_BEGUN, AttemptFailedError
+from dynadb_async.connection.failures import NOT_OPEN, AttemptFailedError
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.pause import Pause
 from dynadb_async.connection.request import Request
@@ -90,7 +90,7 @@ class SharedClient:
         except TimeoutError:
             if not limit.expired():
                 raise
-        raise AttemptFailedError(NOT_BEGUN)
+        raise AttemptFailedError(NOT_OPEN)
 
     async def close(self) -> None:
         """See `Way`."""

@@ -44,6 +44,10 @@ else:
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
 LARGE = 1024 * 1024
+DROPPED = (
+    "the client would not check whom it talks to: "
+    "make the default client config of aws_session an aiobotocore.config.AioConfig, or remove it"
+)
 
 
 class CheckedHttpSession(AIOHTTPSession):
@@ -143,10 +147,15 @@ def checking_config(options: dict[str, Any], default: Any) -> AioConfig:
     Args:
         options: What AioConfig takes. A class of connections in it, or in *default*, stays, with a warning.
         default: What the session lays them over, if anything.
+
+    Raises:
+        ConfigError: That would drop the check.
     """
+    if default is not None and not isinstance(default, AioConfig):
+        raise ConfigError(DROPPED)
     kind = http_session_class(options.get("http_session_cls"), getattr(default, "http_session_cls", None))
     config = AioConfig(**{**options, "http_session_cls": kind})
-    if isinstance(default, AioConfig):
+    if default is not None:
         # What the user of a Config gave is all that its merging takes over.
         config._user_provided_options["http_session_cls"] = kind  # noqa: SLF001
     if not issubclass(kind, CheckedHttpSession):
@@ -163,8 +172,4 @@ def check_http_session(client: Any, config: AioConfig) -> None:
     """
     kind = type(getattr(getattr(client, "_endpoint", None), "http_session", None))
     if kind is not config.http_session_cls:
-        msg = (
-            f"the client would use {kind.__name__}, which does not check whom it talks to: "
-            "make the default client config of aws_session an aiobotocore.config.AioConfig, or remove it"
-        )
-        raise ConfigError(msg)
+        raise ConfigError(DROPPED)

@@ -1,6 +1,7 @@
 """The SDK's credentials, for whoever signs: fetched once for all who wait, and before they are needed."""
 
 import asyncio
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,9 @@ from dynadb_async.errors import ConfigError
 
 # Seconds. Keys that expire within that time might do so on their way.
 LAST_MOMENT = 2
+# By which the request that is under way is signed.
+signing_with: ContextVar[Credentials | None] = ContextVar("dynadb_async_signing_with", default=None)
+
 # So long new keys are held to be new, though the server refuses them.
 TRUST = 5.0
 
@@ -84,8 +88,8 @@ class SdkKeys:
         await self._fetching.close()
 
     async def get_frozen_credentials(self) -> Credentials:
-        """As the SDK's own signer asks for them; whoever calls it has waited for them already."""
-        return await self.now(asyncio.get_running_loop().time() + 1)
+        """As the SDK's own signer asks for them: those that our request has waited for, however short they last."""
+        return signing_with.get() or await self.now(asyncio.get_running_loop().time() + 1)
 
     async def get_account_id(self) -> Any:
         """The account they are of, where that is known."""

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from dynadb_async.config import ClientConfig
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.failures import BROKEN_OFF, CORRUPT, LATE, AttemptFailedError, Failure
-from dynadb_async.connection.keys import EXPIRED, Keys
+from dynadb_async.connection.keys import EXPIRED, Credentials, Keys
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.places import SILENT_IN_A_ROW, Places
 from dynadb_async.connection.plain import Plain
@@ -18,7 +18,7 @@ from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.abandoned import abandon_sessions, drop_idle
 from dynadb_async.connection.sdk.answers import check_sdk_answer, is_ours
 from dynadb_async.connection.sdk.failures import translated
-from dynadb_async.connection.sdk.keys import SdkKeys
+from dynadb_async.connection.sdk.keys import SdkKeys, signing_with
 from dynadb_async.connection.sdk.opening import entered
 from dynadb_async.connection.sdk.plain_client import Watch, plain_of
 from dynadb_async.connection.shape import check_key
@@ -76,13 +76,20 @@ class OpenClient:
         keys = self.keys
         if isinstance(keys, Keys):
             return await self._answered(request, until)
-        signed_with = await keys.now(until)
+        credentials = await keys.now(until)
+        try:
+            return await self._answered_by(credentials, request, until)
+        except AttemptFailedError as error:
+            if error.failure.code not in EXPIRED or not await keys.renewed(credentials, until):
+                raise
+        return await self._answered_by(await keys.now(until), request, until)
+
+    async def _answered_by(self, credentials: Credentials, request: Request, until: float) -> Answer:
+        token = signing_with.set(credentials)
         try:
             return await self._answered(request, until)
-        except AttemptFailedError as error:
-            if error.failure.code not in EXPIRED or not await keys.renewed(signed_with, until):
-                raise
-        return await self._answered(request, until)
+        finally:
+            signing_with.reset(token)
 
     async def _answered(self, request: Request, until: float) -> Answer:
         limit = asyncio.get_running_loop().time() + self.config.connect_timeout + self.config.read_timeout

@@ -16,6 +16,7 @@ from dynadb_async.connection.failures import AttemptFailedError
 from dynadb_async.connection.keys import Keys
 from dynadb_async.connection.sdk.http_session import check_http_session, checking_config
 from dynadb_async.connection.sdk.keys import SdkKeys, check_keys, keys_of, sign_with
+from dynadb_async.connection.sdk.variables import provider_of
 from dynadb_async.connection.sdk.wrong_settings import (
     LOCAL_SERVER,
     check_client,
@@ -115,11 +116,11 @@ def _settings(session: aioboto3.Session, config: ClientConfig) -> dict[str, Any]
         "user_agent": SDK_USER_AGENT,
     }
     core: Any = session._session  # noqa: SLF001 - no public way leads there
-    # The SDK reads AWS_DEFAULT_REGION only; its siblings in other languages read this one first, and Lambda sets it.
-    # Before both comes what a user's session was made with.
-    if "region_name" not in given and not core.instance_variables().get("region"):
-        # An empty variable is unset.
-        region = os.environ.get("AWS_REGION") or session.region_name or core.get_scoped_config().get("region")
+    if "region_name" not in given:
+        region = provider_of(core, "region").provide() or session.region_name
         given |= {"region_name": region} if region else {}
+    if "verify" not in given:
+        # Newer releases refuse an empty variable, even where it is somebody's session.
+        given["verify"] = provider_of(core, "ca_bundle").provide() or os.environ.get("REQUESTS_CA_BUNDLE") or True
     default = core.get_default_client_config()
     return {**given, "config": checking_config(options | dict(config.options), default)}
