@@ -213,10 +213,16 @@ class Authority:
             path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
         return str(path)
 
-    def context(self, *names: str, days: tuple[int, int] = (-1, 1)) -> ssl.SSLContext:
-        """A server's, with a certificate for *names* that is valid from and to so many days from now."""
+    def context(
+        self, *names: str, days: tuple[int, int] = (-1, 1), extension: x509.ExtensionType | None = None
+    ) -> ssl.SSLContext:
+        """
+        A server's, with a certificate for *names* that is valid from and to so many days from now.
+
+        With an *extension* of another kind, only its subject has the name.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        made = self._signed(names[0], key, _for(names), days=days)
+        made = self._signed(names[0], key, extension or _for(names), days=days)
         path = self.folder / f"{self.name}-{'-'.join(names).replace(':', '_')}{days[1]}.pem"
         plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         pem = serialization.Encoding.PEM

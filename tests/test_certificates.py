@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
@@ -17,6 +18,7 @@ import uvloop
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.config import Config
+from cryptography.x509 import BasicConstraints
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, ConfigError, DynamoDbConfig, RequestError, TableConfig
 from tests.connect_proxy import connect_proxy
@@ -190,6 +192,29 @@ def test_the_right_server_is_trusted(kind: str, loop: str, fast_path: Any, autho
                 assert [(operation, "")] == await tried(operation, **settings, options=options)
 
     in_loop(loop, ask())
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+async def test_a_name_is_one_that_the_authority_vouches_for(
+    fast_path: Any, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With or without the dot at a name's end; the subject's common name is nobody's proof."""
+    look_up: Any = socket.getaddrinfo
+    # Not every machine's resolver knows it with a dot.
+    known = {b"localhost.": "localhost", "localhost.": "localhost"}
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest, **more: look_up(known.get(host, host), *rest, **more)
+    )
+    label = BasicConstraints(ca=False, path_length=None)
+    for context, code in (
+        (authority.context("localhost"), ""),
+        (authority.context("localhost", extension=label), "CertificateRefused"),
+    ):
+        async with raw_server(honest, tls=context) as server:
+            for name in ("localhost", "localhost."):
+                url = server.url.replace("127.0.0.1", name)
+                settings = {"endpoint_url": url, "fast_path": fast_path, "verify": authority.path}
+                assert [("GetItem", code)] == await tried("GetItem", **settings), name
 
 
 @pytest.mark.parametrize("fast_path", [True, False])

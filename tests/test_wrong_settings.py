@@ -72,6 +72,7 @@ WRONG = {
     "a missing CA file in the configuration": Wrong(r"client\.verify", KEYS, {"verify": "/nowhere/ca.pem"}),
     "a missing client certificate": Wrong("client_cert", KEYS, {"options": {"client_cert": "/nowhere/c.pem"}}),
     "a proxy without a name": Wrong("HTTPS_PROXY", {**KEYS, "HTTPS_PROXY": "http://"}),
+    "a proxy of another kind": Wrong("HTTPS_PROXY", {**KEYS, "HTTPS_PROXY": "socks5://localhost:1"}),
     "a proxy whose port is a word": Wrong("HTTPS_PROXY", {**KEYS, "HTTPS_PROXY": "http://localhost:word"}),
     "a proxy that is no address": Wrong("proxies", KEYS, {"options": {"proxies": {"https": "http://[::1"}}}),
     "a proxy's missing CA file": Wrong(

@@ -19,6 +19,8 @@ def verified(context: ssl.SSLContext) -> ssl.SSLContext:
     """*context*, so that it accepts only a trusted certificate for the host that was asked for, over TLS >= 1.2."""
     context.verify_mode = ssl.CERT_REQUIRED
     context.check_hostname = True
+    # An authority vouches for the names in subjectAltName; the subject's own is a label, as browsers have it too.
+    context.hostname_checks_common_name = False
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     return context
 

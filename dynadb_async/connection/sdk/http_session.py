@@ -62,7 +62,9 @@ class CheckedHttpSession(AIOHTTPSession):
         proxy = self._proxy_config.proxy_url_for(url)
         try:
             parts = urlsplit(proxy or "http://none")
-            return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            # Of another scheme, such as socks5://, the SDK makes the host http://socks5:.
+            is_odd = parts.port == 0 or parts.netloc.endswith(":")
+            return parts.scheme in ("http", "https") and bool(parts.hostname) and not is_odd
         except ValueError:
             return False
 

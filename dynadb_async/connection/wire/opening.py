@@ -29,7 +29,8 @@ async def opened(endpoint: Endpoint, new: Callable[[], Connection], seconds: flo
         try:
             if endpoint.tls is None:
                 return (await loop.create_connection(new, sock=sock))[1]
-            return await _encrypted(new(), sock, endpoint.tls, endpoint.host)
+            # The dot that ends a name is the resolver's alone: https://www.rfc-editor.org/rfc/rfc6066#section-3
+            return await _encrypted(new(), sock, endpoint.tls, endpoint.host.rstrip("."))
         except BaseException:
             sock.close()
             raise
