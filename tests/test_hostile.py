@@ -352,6 +352,7 @@ TOO_MUCH: list[dict[str, Any]] = [
 ]
 SESSIONS: list[dict[str, Any]] = [
     *({"data": data} for data in (deep(600), deep(40), {"a": float("nan")}, {"a": 10**39 + 1}, {"": 1})),
+    *({"data": data} for data in ({"a": "x" * 410_000}, {"a": ["üü"] * 103_000}, {"x" * 205_000: "y" * 205_000})),
     {"session_id": "x" * 2049},
 ]
 CHATS: list[dict[str, Any]] = [{"chat_id": "x" * 2049}, {"chat_id": "a\udfff"}]

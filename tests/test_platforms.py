@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynadb_async import AsyncDynamoDb, ClientConfig, DynaDbError, DynamoDbConfig, StoredElements
+from dynadb_async import AsyncDynamoDb, ClientConfig, DynaDbError, DynamoDbConfig, Session, StoredElements
 from dynadb_async.platforms import (
     MalformedRequestError,
     PlatformRequest,
@@ -311,6 +311,11 @@ def test_no_request_is_anything_but_read_or_malformed(data: st.DataObject, name:
     has_id = not name.startswith("slack")
     assert all(isinstance(request.turn_id, str) or not has_id for request in requests)
     assert all(request.turn_id != "" for request in requests)
+
+
+def test_a_session_of_ones_own_platform_may_hold_bytes() -> None:
+    """What no JSON has can be stored all the same."""
+    assert PlatformRequest(user_id="u", session=Session("s", data={"voice": b"\xff" * 9}), raw={}).session
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ WORDS: dict[type[Any], str] = {
 
 # Bytes: of a key in DynamoDB, and of a turn id here.
 LONGEST_ID, LONGEST_TURN_ID = 2048, 256
+LARGEST_ITEM = 409_600
 MOST_LEVELS = 254
 LONGEST_NUMBER = 64  # bits
 NO_UNICODE = "expected texts of valid Unicode, got a lone surrogate; no platform sends one"
@@ -140,12 +141,24 @@ def _check_storable(name: str, data: dict[str, Any]) -> None:
     if not data:
         return
     try:
-        DynamoDbSerializer().serialize(data)
+        # Its JSON is longer than what DynamoDB counts: that there is little of it is known quickly.
+        is_small = len(orjson.dumps(DynamoDbSerializer().serialize(data), default=repr)) <= LARGEST_ITEM
+        problem = "" if is_small or _least_size(data) <= LARGEST_ITEM else f"expected at most {LARGEST_ITEM} bytes"
     except SerializationError as error:
-        problem = f"{error.problem} - at {name}"
-    else:
-        return
-    raise MalformedRequestError(problem)
+        problem = error.problem
+    if problem:
+        raise MalformedRequestError(f"{problem} - at {name}")
+
+
+def _least_size(data: dict[str, Any]) -> int:
+    """How many bytes of an item *data* takes at least: its texts, and one for each other member."""
+    size, left = 0, [data]
+    while left:
+        value: Any = left.pop()
+        size += len(value.encode()) if isinstance(value, str) else 1
+        if isinstance(value, dict | list):
+            left += [*value, *value.values()] if isinstance(value, dict) else value
+    return size
 
 
 def member(value: Any, *path: str) -> Any:
