@@ -132,6 +132,8 @@ async def _body(request: web.Request) -> bytes:
         return await request.read()
     except web.RequestPayloadError:
         problem = "expected a body that can be read: its Content-Encoding does not fit"
+    except ConnectionResetError:
+        problem = "the body broke off"  # nobody hears it; an error would be logged as the app's
     raise MalformedRequestError(problem)
 
 

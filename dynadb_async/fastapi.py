@@ -21,7 +21,7 @@ try:
     from fastapi import Depends, FastAPI, HTTPException, Request, Response, WebSocketException
     from fastapi.responses import JSONResponse
     from fastapi.routing import APIRoute
-    from starlette.requests import HTTPConnection
+    from starlette.requests import ClientDisconnect, HTTPConnection
     from starlette.types import Message, Receive
 except ImportError as _missing:
     raise ImportError("this needs FastAPI: pip install 'dynadb-async[fastapi]'", name="fastapi") from _missing
@@ -182,6 +182,9 @@ async def _check(request: Request, verifier: Verifier, public_url: str) -> None:
         body = await request.body()
     except RuntimeError:
         raise UsageError("the body's bytes are gone, as FastAPI read a form of them: use signed_route()") from None
+    except ClientDisconnect:
+        # Nobody hears the answer; an error would be logged as the app's.
+        raise HTTPException(400, "The request's body broke off.") from None
     path = request.scope.get("raw_path") or request.scope["path"].encode()
     query = request.scope.get("query_string", b"")
     url = public_url + path.decode("latin-1") + ("?" + query.decode("latin-1") if query else "")

@@ -1,13 +1,15 @@
 """What nobody signed is answered with 401 before anything is loaded, in FastAPI and in aiohttp, over real HTTP."""
 
+import asyncio
 import hashlib
 import hmac
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import pytest
@@ -253,3 +255,25 @@ async def test_a_form_is_checked_too(served: Any, monkeypatch: pytest.MonkeyPatc
         else:
             async with http.post("/wrong", data=body, headers=signed) as reply:
                 assert reply.status == 500
+
+
+async def test_a_caller_who_hangs_up_in_the_body_is_no_error_of_the_apps(
+    served: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Anybody may send half a body; the app's log stays clean."""
+    by_aiohttp = served is aiohttp_served
+    serving = served_by_aiohttp(slack_by_aiohttp()) if by_aiohttp else served_by_uvicorn(slack_by_fastapi())
+    async with serving as url:
+        place = urlsplit(url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        path = "/in/slack" if by_aiohttp else "/slack"
+        writer.write(
+            f"POST {path} HTTP/1.1\r\nHost: bot\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        await reader.readline()  # the app has begun to read
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.1)
+
+    assert [] == [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "Traceback" not in capfd.readouterr().err
