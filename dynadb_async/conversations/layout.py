@@ -9,7 +9,7 @@ Numbers begin at the time in milliseconds at which the conversation was made, so
 never meets old entries. The newest of the `recent` appends names the write that the head's condition is about.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -90,10 +90,6 @@ class Head:
     def is_expired(self, now: datetime) -> bool:
         """Whether TTL says that it is gone, though DynamoDB may not have deleted it yet."""
         return self.expires_at is not None and self.expires_at <= now.timestamp()
-
-    def append_with(self, fits: Callable[[Recent], bool]) -> Recent | None:
-        """The newest of the recent appends that *fits*."""
-        return next((recent for recent in self.recent if fits(recent)), None)
 
     @classmethod
     def of(cls, item: Item) -> "Head":
@@ -193,7 +189,7 @@ class Names:
 
     def entry(self, number: int) -> str:
         """An entry's sort key."""
-        return f"{ENTRIES}{self.id}/{number:0{DIGITS}}"
+        return f"{ENTRIES}{self.id}/{str(number).zfill(DIGITS)}"
 
 
 def names_of(users: Layout, config: Conversations, user_id: str, conversation_id: str) -> Names:

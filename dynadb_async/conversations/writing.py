@@ -82,13 +82,14 @@ class Writing:
 
     def done(self, head: Head) -> Recent | None:
         """Find this very append in *head*, if an earlier attempt made it: its answer got lost."""
-        return head.append_with(lambda recent: recent.write == self.write)
+        return next((recent for recent in head.recent if recent.write == self.write), None)
 
     def delivered(self, head: Head) -> Recent | None:
         """Another append with the same id in *head*: this one is its second delivery."""
         if self.append_id is None:
             return None
-        return head.append_with(lambda recent: recent.append_id == self.append_id and recent.write != self.write)
+        named = (recent for recent in head.recent if recent.append_id == self.append_id)
+        return next((recent for recent in named if recent.write != self.write), None)
 
 
 @frozen(kw_only=True, repr=False)
