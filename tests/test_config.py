@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynadb_async import DynamoDbSerializer
 from dynadb_async.config import (
     ClientConfig,
     Conversations,
@@ -199,6 +200,7 @@ WRONG = [
     (ClientConfig, {"operation_timeout": "3"}, "got '3' - at ClientConfig.operation_timeout"),
     (ClientConfig, {"max_attempts": 0}, "expected an int >= 1, got 0 - at ClientConfig.max_attempts"),
     (ClientConfig, {"fast_path": None}, "- at ClientConfig.fast_path"),
+    (DynamoDbSerializer, {"marshall": {}}, "expected a MarshallConfig, got dict - at DynamoDbSerializer.marshall"),
     (ClientConfig, {"options": None}, "expected a dict with str keys, got NoneType - at ClientConfig.options"),
     (
         ClientConfig,
@@ -631,6 +633,9 @@ def test_no_dict() -> None:
         )
         == "expected a dict, got list - at DynamoDbConfig.from_dict"
     )
+    for environ in ([], {1: "x"}):
+        said = f"expected a dict with str keys, such as os.environ, got {type(environ).__name__}"
+        assert said in message(lambda given=environ: DynamoDbConfig.from_env(given))
 
 
 ANYTHING = st.recursive(

@@ -32,6 +32,10 @@ def from_mapping(kind: type[C], settings: Mapping[str, Any]) -> C:
 
 def from_environment(kind: type[C], environ: Mapping[str, str], base: C | None) -> C:
     """Make a *kind* of the variables, laid over *base*."""
+    given: object = environ
+    if not (isinstance(given, Mapping) and all(isinstance(name, str) for name in given)):
+        problem = f"expected a dict with str keys, such as os.environ, got {type(environ).__name__}"
+        raise ConfigError(f"{problem} - at {kind.__name__}.from_env")
     source = Source(_variable)
     known = dict(_variables(settings_of(kind)))
     for name, text in environ.items():

@@ -12,7 +12,7 @@ from uuid import UUID
 from attrs import NOTHING, Factory, field, frozen
 
 from dynadb_async.config import MarshallConfig
-from dynadb_async.errors import SerializationError
+from dynadb_async.errors import ConfigError, SerializationError
 from dynadb_async.values.instances import public_fields, way_round
 from dynadb_async.values.numeral import (
     canonical_numeral,
@@ -62,6 +62,13 @@ class Serializer(Protocol):
         ...
 
 
+def _checked_marshall(marshall: MarshallConfig) -> MarshallConfig:
+    given: object = marshall
+    if isinstance(given, MarshallConfig):
+        return given
+    raise ConfigError(f"expected a MarshallConfig, got {type(given).__name__} - at DynamoDbSerializer.marshall")
+
+
 @frozen
 class DynamoDbSerializer:
     """
@@ -74,7 +81,7 @@ class DynamoDbSerializer:
         marshall: What to do with undefined and empty values, class instances and numbers of too many digits.
     """
 
-    marshall: MarshallConfig = field(factory=MarshallConfig)
+    marshall: MarshallConfig = field(factory=MarshallConfig, converter=_checked_marshall)
     _members: dict[type, _Form] = field(
         init=False, repr=False, eq=False, default=Factory(lambda self: self._forms_of_set_members(), takes_self=True)
     )
