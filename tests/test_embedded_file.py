@@ -25,6 +25,7 @@ from hypothesis import given
 
 from dynadb_async import (
     AsyncDynamoDb,
+    Conversations,
     OutcomeUnknownError,
     RequestError,
     RequestTimeoutError,
@@ -97,6 +98,16 @@ async def test_the_references_file_loads_as_it_is(path: Path) -> None:
     assert ada["user"]["data"] == {"visits": 4, "name": "Ada", "score": 0.1}
     assert ada["session"] == FILE_DB[0]["session"]
     assert bob == FILE_DB[1]
+
+
+async def test_the_references_file_holds_users_whatever_is_asked_first(path: Path) -> None:
+    """Also where that is a conversation, whose table is another one."""
+    written(path, FILE_DB)
+    config = adapter(f"file:{path}", key="id").config
+    db = AsyncDynamoDb(evolve(config, conversations=Conversations("talks")))
+    await db.conversation("ada", "talk").append(["hello"])
+    assert await visits(db, "ada") == 3
+    await db.close()
 
 
 async def test_a_file_with_another_key_is_told(path: Path) -> None:

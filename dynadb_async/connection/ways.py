@@ -21,9 +21,13 @@ from dynadb_async.errors import ConfigError, UsageError
 logger: logging.Logger = logging.getLogger("dynadb_async")
 
 
-def store_of(config: ClientConfig) -> Store | None:
+def store_of(config: ClientConfig, users: str | None = None) -> Store | None:
     """
     The store in the process that the settings name, for as long as the adapter lives; None if they name a server.
+
+    Args:
+        config: The settings.
+        users: The table whose items a file holds that does not say which table's they are; None for the first asked.
 
     Raises:
         ConfigError: There can't be one on this system.
@@ -32,7 +36,7 @@ def store_of(config: ClientConfig) -> Store | None:
         return None
     from dynadb_async.connection.embedded.store import store_at  # noqa: PLC0415 - nobody else pays for it
 
-    return store_at(str(config.endpoint_url))
+    return store_at(str(config.endpoint_url), users)
 
 
 @define(eq=False, repr=False)

@@ -34,7 +34,7 @@ class Life:
         self.observer: Observer | None = None
         self._layout = layout
         self._session = SharedSession(aws_session)
-        self._store = store_of(layout.config.client)
+        self._store = store_of(layout.config.client, layout.config.table.name)
         self._clock = clock
         self._live: Live | None = None
         self._is_closed = False

@@ -4,7 +4,7 @@ What is in the file of `file:PATH`: a list of items as plain JSON, the key first
     [{"userId": "user-1", "user": {"data": {"name": "Ada"}}, "updatedAt": "2026-11-22T12:00:01.000Z"}]
 
 So the reference's FileDb has it, whose key is `id`. The table's name is not in it, and is noted in `PATH.lock`; without
-that note, the list is the table that is asked for first. Where there are several tables, or a key that is not one text:
+that note, the list is the users' table of who asks first. With several tables, or a key that is not one text:
 
     {"tables": {"skill-users": {"key": {"userId": "S"}, "timeToLive": "expiresAt", "items": [{...}]}, ...}}
 """

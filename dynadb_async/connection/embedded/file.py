@@ -74,10 +74,12 @@ class FileStore:
     Attributes:
         path: Absolute.
         shown: As it was given, for messages.
+        users: The table that a list is whose table nobody noted; None for the one that is asked for first.
     """
 
     path: str
     shown: str
+    users: str | None = None
     waits: bool = field(default=True, init=False)
     faults: Faults | None = field(default=None, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
@@ -86,11 +88,11 @@ class FileStore:
     _is_large: bool = field(default=False, init=False)
 
     @classmethod
-    def at(cls, path: str) -> "FileStore":
+    def at(cls, path: str, users: str | None = None) -> "FileStore":
         """*path* as in the URL: from the present folder, from ~, or absolute; a link's file is what it leads to."""
         # As URLs of files are written elsewhere: file:///absolute, or file://localhost/absolute.
         plain = path.removeprefix("//localhost" if path.startswith("//localhost/") else "//")
-        return cls(os.path.realpath(os.path.expanduser(plain)), path)  # noqa: PTH111 - a text
+        return cls(os.path.realpath(os.path.expanduser(plain)), path, users)  # noqa: PTH111 - a text
 
     def answer(self, request: Request, until: float) -> dict[str, Any]:
         """See `Store`."""
@@ -105,7 +107,7 @@ class FileStore:
     def _answered(self, request: Request, lock: Lock) -> dict[str, Any]:
         with self._telling("read"):
             self._read(lock)
-        self._tables.name_unnamed(request.table)
+        self._tables.name_unnamed(self.users or request.table)
         changes = self._tables.changes
         try:
             with self._telling("read"):

@@ -43,14 +43,14 @@ SHARED: dict[str, MemoryStore] = {}
 """By their names, for all adapters of the process."""
 
 
-def store_at(url: str) -> Store:
-    """The store that *url* names: a new one for `memory:`, the process's own for `memory:NAME`, a file's."""
+def store_at(url: str, users: str | None = None) -> Store:
+    """The store that *url* names: a new one for `memory:`, the process's own for `memory:NAME`, a file's of *users*."""
     if url.startswith(FILE):
         if sys.platform == "win32":
             raise ConfigError("file: needs the file locks of POSIX; use memory: on Windows - at client.endpoint_url")
         from dynadb_async.connection.embedded.file import FileStore  # noqa: PLC0415 - most never have one
 
-        return FileStore.at(url.removeprefix(FILE))
+        return FileStore.at(url.removeprefix(FILE), users)
     name = url.removeprefix(MEMORY)
     # In one step, whichever thread is first.
     return SHARED.setdefault(name, MemoryStore()) if name else MemoryStore()
