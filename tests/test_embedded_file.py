@@ -143,6 +143,15 @@ async def test_the_name_of_a_lists_table_is_kept_beside_it(path: Path) -> None:
         assert await visit(other) == 6
 
 
+async def test_another_list_in_its_place(path: Path) -> None:
+    """A list with another key is read by it, though the note beside it is about the one that was there."""
+    async with adapter(f"file:{path}", "any-name") as db:
+        await visit(db)
+    written(path, FILE_DB)
+    async with adapter(f"file:{path}", "any-name", key="id") as db:
+        assert await visit(db, "ada") == 4
+
+
 async def test_what_json_does_not_know_is_marked(path: Path) -> None:
     """As it is documented; and a user's own map that looks like a mark comes back as it was."""
     data = {

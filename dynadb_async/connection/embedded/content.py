@@ -68,7 +68,10 @@ def content_of(tables: Tables) -> tuple[bytes, dict[str, Any] | None]:
 
 def _of_list(items: list[Plain], note: dict[str, Any]) -> Tables:
     tables = Tables()
-    key = note.get("key") or _guessed_key(items)
+    key = note.get("key")
+    if key is None or not any(isinstance(item, dict) and key in item for item in items):
+        # The note may be about a list that somebody exchanged for another.
+        key = _guessed_key(items) or key
     if key is None:
         # An empty list, and nobody knows whose: as good as none.
         return tables
