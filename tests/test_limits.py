@@ -29,6 +29,7 @@ from dynadb_async import (
     Turn,
     UsageError,
     User,
+    UserCopy,
 )
 from dynadb_async.item import Layout, turn_from_item
 from dynadb_async.values.size import attribute_size
@@ -265,6 +266,19 @@ async def test_what_is_no_turn_or_copy_is_told(near: AsyncDynamoDb[Any], user_id
             await near.save(bad)  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="expected copy as"):
             await near.restore(bad)  # type: ignore[arg-type]
+
+
+NO_COPIES: list[Any] = [{"item": None}, {"item": []}, {"item": "x"}, {"item": {"userId": "x"}}, {"item": {}}]
+NO_COPIES += [{"item": {"userId": {"S": "x"}, "user": None}}, {"item": None, "conversations": {"a": 1}}]
+
+
+@pytest.mark.parametrize("members", NO_COPIES)
+def test_a_copy_that_is_none_is_told(members: dict[str, Any]) -> None:
+    """When it is made, not when it is half restored."""
+    with pytest.raises(MalformedItemError):
+        UserCopy(**members)
+    with pytest.raises(MalformedItemError, match="bytes"):
+        UserCopy.all_in(repr(members))  # type: ignore[arg-type]
 
 
 EXCHANGED = [

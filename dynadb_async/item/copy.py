@@ -27,6 +27,18 @@ class UserCopy:
     item: Mapping[str, Any] | None = field(repr=False)
     conversations: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
+    def __attrs_post_init__(self) -> None:
+        """
+        Check that there is something, and that it looks like items.
+
+        Raises:
+            MalformedItemError: It does not.
+        """
+        talks: object = self.conversations
+        parts = [*talks, *([] if self.item is None else [self.item])] if isinstance(talks, list | tuple) else []
+        if not parts or not all(map(_is_item, parts)):
+            raise MalformedItemError("item", "expected a map of attribute values by name, or a list of such")
+
     def to_json(self) -> bytes:
         """One line, as a DynamoDB export to S3 has it, and the conversations beside it."""
         members: dict[str, Any] = {} if self.item is None else {ITEM: self.item}
@@ -44,11 +56,9 @@ class UserCopy:
         """
         try:
             members = decoded(line, ITEM, CONVERSATIONS)
-            item, conversations = members.get(ITEM), members.get(CONVERSATIONS, [])
-            parts = [*conversations, *([] if item is None else [item])]
-            if parts and all(map(_is_item, parts)) and members.keys() <= {ITEM, CONVERSATIONS}:
-                return cls(item=item, conversations=conversations)
-        except (ValueError, TypeError, AttributeError, RecursionError):
+            if members.keys() <= {ITEM, CONVERSATIONS}:
+                return cls(item=members.get(ITEM), conversations=members.get(CONVERSATIONS, []))
+        except (ValueError, TypeError, AttributeError, RecursionError, MalformedItemError):
             pass
         raise MalformedItemError("line", "expected a JSON object with an `Item` of attribute values")
 
@@ -62,6 +72,9 @@ class UserCopy:
         """
         from dynadb_async.connection.embedded.content import DamagedError, tables_in  # noqa: PLC0415 - rare
 
+        given: object = text
+        if not isinstance(given, bytes):
+            raise MalformedItemError("file", f"expected its bytes, got {type(given).__name__}", advice="read them")
         try:
             tables = tables_in(text, None)
         except DamagedError as damaged:
@@ -88,7 +101,7 @@ class UserCopy:
 
 def _is_item(item: Any) -> bool:
     return (
-        isinstance(item, dict)
+        isinstance(item, Mapping)
         and bool(item)
         and all(isinstance(value, dict) and len(value) == 1 for value in item.values())
     )
