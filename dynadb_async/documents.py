@@ -23,7 +23,7 @@ ANY = "*"
 # The only member of `user.data` where the document is no map, or has what only JSON has a form for.
 JSON = "$json"
 LONGEST_KEY, LONGEST_PREFIX = 2048, 1900  # bytes
-MOST_READ = 64
+MOST_READ, AT_ONCE = 64, 16
 ADVICE = "give the storage one of its own"
 
 
@@ -61,8 +61,10 @@ class Documents:
 
     async def read(self, keys: Iterable[str]) -> dict[str, Document]:
         """The documents that there are, by their keys."""
-        names = list(dict.fromkeys(keys))
-        turns = dict(zip(names, await asyncio.gather(*map(self._load, names)), strict=True))
+        names, turns = list(dict.fromkeys(keys)), dict[str, Turn[Any]]()
+        for begin in range(0, len(names), AT_ONCE):
+            some = names[begin : begin + AT_ONCE]
+            turns |= zip(some, await asyncio.gather(*map(self._load, some)), strict=True)
         earlier = list(_reads.get({}).items())[-MOST_READ:]
         _reads.set(dict(earlier) | {(self, key): turn for key, turn in turns.items()})
         return {key: _document(turn) for key, turn in turns.items() if not turn.user.is_new}
