@@ -19,6 +19,7 @@ from attrs import evolve
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, StoredElements, StoredHistory, UsageError
 from dynadb_async.aiogram import DynamoDbStorage
+from dynadb_async.testing import Fault, sick
 from tests.frameworks.conftest import AllKept, MakeDb, Raced
 from tests.frameworks.page import names
 
@@ -71,12 +72,14 @@ def dispatcher_on(db: AsyncDynamoDb[Any]) -> Dispatcher:
 
 async def test_40_updates_at_once_over_two_dispatchers(make_db: MakeDb) -> None:
     """All 40 are kept: each has an adapter of its own, as two processes have, whatever that does about conflicts."""
-    db, bot = make_db(uuid4().hex), Bot("42:TEST", session=Said())
-    async with AsyncDynamoDb(evolve(db.config, on_conflict="overwrite")) as other:
-        dispatchers = [dispatcher_on(db), dispatcher_on(other)]
+    bot, config = Bot("42:TEST", session=Said()), evolve(make_db(uuid4().hex).config, on_conflict="overwrite")
+    async with AsyncDynamoDb(config) as one, AsyncDynamoDb(config) as other:
+        dispatchers = [dispatcher_on(one), dispatcher_on(other)]
         updates = [update(number, f"text-{number}") for number in range(40)]
 
-        await asyncio.gather(*(dispatchers[each.update_id % 2].feed_update(bot, each) for each in updates))
+        # Whoever repeats a save lets others come between.
+        with sick(config, Fault.BROKEN, operations={"UpdateItem"}, times=8):
+            await asyncio.gather(*(dispatchers[each.update_id % 2].feed_update(bot, each) for each in updates))
 
         expected = {f"text-{number}": number for number in range(40)}
         assert expected == await dispatchers[0].storage.get_data(KEY) == await dispatchers[1].storage.get_data(KEY)
@@ -97,11 +100,13 @@ async def test_the_same_member_at_once(make_db: MakeDb) -> None:
 
 async def test_data_that_two_replace_at_once_is_one_of_theirs(make_db: MakeDb) -> None:
     """It is not a mixture of both."""
-    store = uuid4().hex
-    storages = [DynamoDbStorage(make_db(store)) for _ in range(2)]
+    adapters = [make_db(store) for store in [uuid4().hex] * 2]
+    storages = [DynamoDbStorage(db) for db in adapters]
     for _ in range(10):
-        await asyncio.gather(*(storages[n].set_data(KEY, {f"n-{n}": n}) for n in range(2)))
+        with sick(adapters[0].config, Fault.BROKEN, operations={"UpdateItem"}, times=2) as faults:
+            await asyncio.gather(*(storages[n].set_data(KEY, {f"n-{n}": n}) for n in range(2)))
 
+        assert 2 == faults.met
         assert await storages[0].get_data(KEY) in ({"n-0": 0}, {"n-1": 1})
 
 
