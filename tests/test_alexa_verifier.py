@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
-from dynadb_async import ConfigError
+from dynadb_async import ConfigError, UsageError
 from dynadb_async.platforms import Headers, SignatureError
 from dynadb_async.platforms.alexa_chain import ChainOverHttps, chain_url, signer
 from dynadb_async.platforms.alexa_verifier import AlexaVerifier
@@ -420,6 +420,34 @@ async def test_a_chain_that_does_not_come_is_waited_for_so_long(world: World) ->
             await checked(world.verifier(fetch=fetch, patience=0.1), *world.call())
     finally:
         go_on.set()
+
+
+@pytest.mark.parametrize("others", [0, 70])
+async def test_an_old_chain_serves_while_the_new_one_does_not_come(world: World, others: int) -> None:
+    """A host that answers nothing is no reason to refuse a chain that is valid; nor is a flood of other chains."""
+    verifier = world.verifier(patience=0.1)
+    await checked(verifier, *world.call())
+    go_on = threading.Event()
+
+    def fetch(_url: str) -> bytes:
+        go_on.wait(20)
+        raise ConnectionError
+
+    verifier.fetch = fetch
+    world.now += timedelta(hours=2)
+    made_up = [world.call(url=f"https://s3.amazonaws.com/echo.api/{number}.pem") for number in range(others)]
+    try:
+        await asyncio.gather(*(checked(verifier, *one) for one in made_up), return_exceptions=True)
+        await checked(verifier, *world.call(at=world.now.isoformat()))
+    finally:
+        go_on.set()
+
+
+async def test_a_clock_without_a_zone_is_told(world: World) -> None:
+    """It could be hours off, and every call would be too old."""
+    world.now = world.now.replace(tzinfo=None)
+    with pytest.raises(UsageError, match="zone"):
+        await checked(world.verifier(), *world.call())
 
 
 async def test_a_flood_of_made_up_chains_is_refused(world: World) -> None:

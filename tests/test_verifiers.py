@@ -15,7 +15,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynadb_async import ConfigError, DynaDbError
+from dynadb_async import ConfigError, DynaDbError, UsageError
 from dynadb_async.platforms import (
     DialogflowVerifier,
     Headers,
@@ -170,6 +170,13 @@ async def test_slack_an_old_call_is_refused(seconds: int, passes: bool) -> None:
     else:
         with pytest.raises(SignatureError, match="too old"):
             await checked(slack(seconds=seconds), SLACK, SLACK_BODY)
+
+
+async def test_slack_a_clock_without_a_zone_is_told() -> None:
+    """It could be hours off, and every call would be too old."""
+    verifier = SlackVerifier(SLACK_SECRET, clock=lambda: datetime(2018, 7, 12))  # noqa: DTZ001  # that is the point
+    with pytest.raises(UsageError, match="zone"):
+        await checked(verifier, SLACK, SLACK_BODY)
 
 
 def signed_by_slack(time: str, version: str = "v0") -> dict[str, str]:

@@ -8,6 +8,7 @@ import asyncio
 from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -26,7 +27,7 @@ from dynadb_async.platforms.alexa_chain import (
     signer,
 )
 from dynadb_async.platforms.request import member, optional_text
-from dynadb_async.platforms.verifier import Clock, Headers, SignatureError, now_in_utc, one_header, secrets
+from dynadb_async.platforms.verifier import Clock, Headers, SignatureError, now_in_utc, one_header, secrets, time_of
 
 SKILL_EVENT = "AlexaSkillEvent."
 SKILL_EVENT_WINDOW = timedelta(hours=1)  # Amazon delivers these for so long
@@ -56,7 +57,8 @@ class AlexaVerifier:
         fetch: Returns the PEM of a checked URL, as bytes, in a thread; raises if it can't.
         roots: The authorities in PEM that Alexa's certificate may come from; certifi's by default.
         window: How old a call may be. A skill event may be an hour old, as Amazon has it.
-        keep: How long a chain is not fetched again. Where that fails, the old one serves while it is valid.
+        keep: How long a chain is not fetched again. Where that fails or takes too long, the old one serves while it is
+            valid.
         patience: Seconds that a call waits for its chain.
         clock: The time.
     """
@@ -105,26 +107,33 @@ class AlexaVerifier:
         self._check_time(call)
 
     async def _signer(self, place: str) -> Signer:
-        now = self.clock()
+        now = time_of(self.clock)
         kept = self._kept.get(place)
-        if kept is not None and kept.signer.is_valid(now) and now - kept.since <= self.keep:
+        is_valid = kept is not None and kept.signer.is_valid(now)
+        if kept is not None and is_valid and now - kept.since <= self.keep:
             return kept.signer
-        looking = asyncio.wrap_future(self._looking_up(place, now))
-        # Where nobody waits any more, the loop would complain of an error that nobody took.
-        looking.add_done_callback(lambda done: done.cancelled() or done.exception())
-        try:
-            # Shielded: many may wait for one chain, and who gives up takes it from nobody.
-            return await asyncio.wait_for(asyncio.shield(looking), self.patience)
-        except TimeoutError:
-            raise SignatureError("the chain did not come in time") from None
+        looking = self._looking_up(place, now)
+        if looking is not None:
+            with suppress(TimeoutError):
+                return await self._waited_for(looking)
+        if kept is not None and is_valid:
+            return kept.signer
+        problem = "the chain did not come in time"
+        raise SignatureError(problem if looking else "too many chains are looked up: somebody makes up their names")
 
-    def _looking_up(self, place: str, now: datetime) -> Future[Signer]:
+    async def _waited_for(self, looking: Future[Signer]) -> Signer:
+        found = asyncio.wrap_future(looking)
+        # Where nobody waits any more, the loop would complain of an error that nobody took.
+        found.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Shielded: many may wait for one chain, and who gives up takes it from nobody.
+        return await asyncio.wait_for(asyncio.shield(found), self.patience)
+
+    def _looking_up(self, place: str, now: datetime) -> Future[Signer] | None:
+        """Who finds out, whoever asked first; None if too many are at it."""
         with self._lock:
             looking = self._sought.get(place)
-            if looking is not None:
+            if looking is not None or len(self._sought) >= MOST_SOUGHT:
                 return looking
-            if len(self._sought) >= MOST_SOUGHT:
-                raise SignatureError("too many chains are looked up at once: somebody makes up their names")
             looking = self._sought[place] = self._threads.submit(self._looked_up, place, now)
         looking.add_done_callback(lambda _: self._sought.pop(place, None))
         return looking
@@ -158,8 +167,9 @@ class AlexaVerifier:
             raise SignatureError("the call is for another skill")
 
     def _check_time(self, call: Any) -> None:
+        now = time_of(self.clock)
         try:
-            age = self.clock() - datetime.fromisoformat(optional_text(call, "request", "timestamp") or "")
+            age = now - datetime.fromisoformat(optional_text(call, "request", "timestamp") or "")
         except (ValueError, TypeError):
             # No time, or one without its zone.
             raise SignatureError("expected a time with its zone - at request.timestamp") from None

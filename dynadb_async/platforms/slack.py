@@ -71,6 +71,8 @@ def requests_from_json(body: dict[str, Any]) -> list[PlatformRequest]:
     What is left out: bots, Slackbot among them, edits and deletions, all other events, suggestions while somebody
     types, `url_verification` and `ssl_check`.
 
+    An app that is told of mentions and of a channel's messages, too, hears of a mention twice: two events, two turns.
+
     The user is the workspace and the person, `T061EG9R6:U0G9QFDJ5`: a person's id is unique within a workspace only.
     The chat is the channel. Slack has no sessions: switch `stored_elements.session` on. The turn id is the `event_id`,
     or the `trigger_id` of a command or an interaction. There is no locale.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
-from dynadb_async import ConfigError, DynaDbError
+from dynadb_async import ConfigError, DynaDbError, UsageError
 
 Headers: TypeAlias = Mapping[str, str] | Mapping[str, Sequence[str]] | Iterable[tuple[str | bytes, str | bytes]]
 """A server's headers: its own mapping, of lists as well, or pairs in texts or bytes. Upper and lower case are one."""
@@ -45,6 +45,19 @@ class Verifier(Protocol):
 def now_in_utc() -> datetime:
     """The time."""
     return datetime.now(UTC)
+
+
+def time_of(clock: Clock) -> datetime:
+    """
+    The time by *clock*.
+
+    Raises:
+        UsageError: It has no zone, so that it may be hours off.
+    """
+    time = clock()
+    if time.utcoffset() is None:
+        raise UsageError("expected a time with its zone from the verifier's clock, as datetime.now(UTC) is")
+    return time
 
 
 def one_header(headers: Headers, name: str) -> str:
