@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
@@ -11,13 +12,12 @@ from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.failures import TransactionRefusedError
 from dynadb_async.connection.request import Request
 from dynadb_async.conversations.layout import LAST_NUMBER, NAME, WRITE, Head, Names, number_of
-from dynadb_async.conversations.writing import query_between
 from dynadb_async.errors import ThrottledError
 from dynadb_async.item.layout import Item
 from dynadb_async.values.attribute_json import encoded
 
 BATCH = 25
-CUTS: dict[str, Any] = {"ProjectionExpression": "#key, #name, #cut", "ExpressionAttributeNames": {"#cut": "cut"}}
+CUTS: dict[str, Any] = {"ProjectionExpression": "#key, #name, #cut", "named": (("#cut", "cut"),)}
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -71,31 +71,34 @@ class Calls:
             raise
 
     async def page(
-        self, names: Names, first: str, last: str, *, until: float | None = None, **more: Any
+        self,
+        names: Names,
+        first: str,
+        last: str,
+        *,
+        until: float | None = None,
+        start: Item | None = None,
+        **more: Any,
     ) -> tuple[list[Item], str | None]:
         """The items with names of *first* to *last*, the last first; and where they end, if there are more."""
-        parameters = query_between(self.table.name, names, first, last, **more)
-        request = Request(
-            "Query",
-            self.table.name,
-            encoded(parameters),
-            key=names.partition,
-            between=(NAME, first, last),
-            after=more.get("ExclusiveStartKey"),
-        )
+        table, between = self.table.name, (NAME, first, last)
+        body = _beginning(table, names.key_name, **more)
+        body += encoded({":key": {"S": names.user_id}, ":first": {"S": first}, ":last": {"S": last}})
+        body += b"}" if start is None else b',"ExclusiveStartKey":' + encoded(start) + b"}"
+        request = Request("Query", table, body, key=names.partition, between=between, after=start)
         answer = await self.connection.call(request, until=self.until() if until is None else until)
         more_at = answer.members.get("LastEvaluatedKey")
         return answer.members["Items"], None if more_at is None else more_at[NAME]["S"]
 
     async def pages(self, names: Names, first: str, last: str, **more: Any) -> AsyncIterator[list[Item]]:
         """All of them, page by page, each within the time of an operation."""
-        start: dict[str, Any] = {}
+        start: Item | None = None
         while True:
-            items, at = await self.page(names, first, last, **more, **start)
+            items, at = await self.page(names, first, last, start=start, **more)
             yield items
             if at is None:
                 return
-            start = {"ExclusiveStartKey": names.key(at)}
+            start = names.key(at)
 
     async def cuts(self, names: Names, above: int, *, until: float) -> list[int]:
         """From which numbers on the entries with numbers of *above* and more replaced what was there."""
@@ -140,6 +143,19 @@ def _name_of(request: Mapping[str, Mapping[str, Item]]) -> Any:
     """Which item of the user's one request of a batch is about."""
     (written,) = request.values()
     return written.get("Key", written.get("Item", {})).get(NAME)
+
+
+@lru_cache(64)
+def _beginning(table: str, key_name: str, *, named: tuple[tuple[str, str], ...] = (), **more: Any) -> bytes:
+    """Of the JSON of a Query, the last first, the same for every user; the values of its condition follow."""
+    parameters = {
+        "TableName": table,
+        "KeyConditionExpression": "#key = :key AND #name BETWEEN :first AND :last",
+        "ScanIndexForward": False,
+        "ExpressionAttributeNames": {"#key": key_name, "#name": NAME, **dict(named)},
+        **more,
+    }
+    return encoded(parameters)[:-1] + b',"ExpressionAttributeValues":'
 
 
 @frozen(kw_only=True)

@@ -87,7 +87,7 @@ class Pages:
     ) -> None:
         """Hand over the entries of one Query after another, older than those that *reader* saw, newest first."""
         below = reader.oldest - 1
-        limit = {} if wanted is None else {"Limit": min(wanted + SPARE, MOST_ENTRIES)}
+        limit: dict[str, Any] = {} if wanted is None else {"Limit": min(wanted + SPARE, MOST_ENTRIES)}
         while below >= 0 and not reader.is_at_end:
             items, at = await self.calls.page(
                 names, names.entry(0), names.entry(below), until=until, ConsistentRead=is_consistent, **limit

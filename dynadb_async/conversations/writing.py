@@ -18,7 +18,6 @@ from dynadb_async.conversations.codec import (
 )
 from dynadb_async.conversations.layout import (
     EXPIRES_AT,
-    NAME,
     RECENT,
     WRITE,
     Head,
@@ -232,15 +231,3 @@ def _droppable(head: Head, known: Head | None, *, is_new: bool) -> tuple[tuple[s
         ("state", is_new and known is not None and known.state is not None and head.state is None),
         (EXPIRES_AT, known is not None and known.expires_at is not None and head.expires_at is None),
     )
-
-
-def query_between(table: str, names: Names, first: str, last: str, **more: Any) -> dict[str, Any]:
-    """The parameters of a Query of a user's items with names of *first* to *last*, both included, the last first."""
-    return {
-        "TableName": table,
-        "KeyConditionExpression": "#key = :key AND #name BETWEEN :first AND :last",
-        "ExpressionAttributeValues": {":key": {"S": names.user_id}, ":first": {"S": first}, ":last": {"S": last}},
-        "ScanIndexForward": False,
-        **more,
-        "ExpressionAttributeNames": {"#key": names.key_name, "#name": NAME, **more.get("ExpressionAttributeNames", {})},
-    }
