@@ -45,7 +45,8 @@ def test_an_endpoint_in_the_process(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["memory", "memory:/x", "memory:a b", "file:", "file:/", "file:db/", "file:a\0", "mem:"]
+    "url",
+    ["memory", "memory:/x", "memory:a b", "file:", "file:/", "file:db/", "file:a\0", "mem:", "file: ", "file:a.json\n"],
 )
 def test_no_endpoint_in_the_process(url: str) -> None:
     """What names no store is refused, with what may stand there."""

@@ -33,10 +33,11 @@ from dynadb_async import (
     TableNotFoundError,
     TimeToLive,
 )
-from dynadb_async.connection.embedded import file
+from dynadb_async.connection.embedded import disk, file
 from dynadb_async.connection.embedded.content import content_of, tables_in
 from dynadb_async.connection.embedded.plain_json import BINARIES, BINARY, NUMBER, NUMBERS, STRINGS
 from dynadb_async.connection.embedded.tables import Table, Tables, comparable
+from tests.embedded import EmbeddedClient
 from tests.test_embedded import adapter, visit, visits
 from tests.test_embedded_answers import values
 
@@ -305,6 +306,25 @@ async def test_a_lock_that_was_thrown_away_is_made_again(path: Path) -> None:
         assert await visit(db) == 2
 
 
+async def test_a_lock_that_is_thrown_away_in_the_midst_of_a_save(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may have a new one then, and save: what it saved is not replaced by what was read before."""
+    flush = os.fsync
+
+    def meanwhile(handle: int) -> None:
+        monkeypatch.setattr(os, "fsync", flush)
+        path.with_name("users.json.lock").unlink()
+        other = EmbeddedClient.at(f"file:{path}")
+        other.put_item(TableName="users", Item={"userId": {"S": "user-2"}})
+        other.close()
+        flush(handle)
+
+    async with adapter(f"file:{path}") as db:
+        await visit(db)
+        monkeypatch.setattr(os, "fsync", meanwhile)
+        assert await visit(db) == 2
+    assert ["user-1", "user-2"] == [item["userId"] for item in json.loads(path.read_text())]
+
+
 # What can go wrong
 
 DAMAGED = [
@@ -450,7 +470,7 @@ async def test_a_folder_that_is_not_flushed_is_told(path: Path, monkeypatch: pyt
             raise OSError(5, "Input/output error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(file, "_flush_folder", broken)
+            patch.setattr(disk, "flush_folder", broken)
             with pytest.raises(OutcomeUnknownError):
                 await visit(db)
         assert await visit(db) == 3

@@ -35,7 +35,7 @@ NEEDED_BESIDE = {
     "aws_session_token": "aws_access_key_id",
 }
 # A path ends in a file's name.
-EMBEDDED = re.compile(r"memory:[\w.-]*|file:[^\0]*[^\0/]", re.DOTALL)
+EMBEDDED = re.compile(r"memory:[\w.-]*|file:[^\0]*[^\0/\s]", re.DOTALL)
 # What goes into a header: a line break in it would begin another.
 WITHOUT_BLANKS = re.compile("[!-~]+")
 

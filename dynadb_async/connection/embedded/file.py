@@ -6,10 +6,8 @@ that whoever reads, or is killed, sees the one or the other. A lock that is a fi
 processes apart; under it the file is read again if it is not the one that was seen last.
 """
 
-import errno
 import logging
 import os
-import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from dynadb_async.connection.embedded import disk
 from dynadb_async.connection.embedded.answering import answered
 from dynadb_async.connection.embedded.content import DamagedError, content_of, tables_in
 from dynadb_async.connection.embedded.lock import Lock
@@ -27,9 +26,6 @@ from dynadb_async.connection.request import Request
 from dynadb_async.connection.way import Faults
 
 logger: logging.Logger = logging.getLogger("dynadb_async")
-
-# Of a folder that can't be flushed, or not by us: then that is the system's matter.
-NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
 
 # A file is written whole at each save.
 LARGE = 10 * 1024 * 1024
@@ -174,7 +170,7 @@ class FileStore:
             self._tables = Tables()
             return
         try:
-            self._tables = tables_in(_all_of(handle), lock.note())
+            self._tables = tables_in(disk.all_of(handle), lock.note())
             self._seen = Seen.of(handle)
         except BaseException:
             os.close(handle)
@@ -187,11 +183,11 @@ class FileStore:
         with self._telling("written"):
             if note is not None:
                 lock.set_note(note)
-            handle = _replaced(self.path, content)
+            handle = disk.replaced(self.path, content, lock)
         self._forget()
         self._seen = Seen.of(handle)
         try:
-            _flush_folder(self.path)
+            disk.flush_folder(self.path)
         except OSError as error:
             problem = f"file {self.shown} was written, and perhaps not to the disk: {error.strerror}"
         else:
@@ -207,42 +203,3 @@ class FileStore:
                 LARGE // 1024**2,
             )
         self._is_large = size > LARGE
-
-
-def _all_of(handle: int) -> bytes:
-    kind = os.fstat(handle).st_mode
-    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        raise DamagedError("it is no file, but a pipe or a device")
-    with os.fdopen(handle, "rb", closefd=False) as file:
-        return file.read()
-
-
-def _replaced(path: str, content: bytes) -> int:
-    """The open file that has taken the place of the one at *path*; on an error that one is left as it was."""
-    beside = f"{path}.new"
-    with suppress(FileNotFoundError):
-        os.unlink(beside)  # noqa: PTH108 - a text; somebody was killed
-    handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(handle, "wb", closefd=False) as file:
-            file.write(content)
-        os.fsync(handle)
-        os.replace(beside, path)  # noqa: PTH105 - a text
-    except BaseException:
-        os.close(handle)
-        with suppress(OSError):
-            os.unlink(beside)  # noqa: PTH108 - a text
-        raise
-    return handle
-
-
-def _flush_folder(path: str) -> None:
-    try:
-        handle = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)  # noqa: PTH120 - a text
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        if error.errno not in NO_FLUSH:
-            raise

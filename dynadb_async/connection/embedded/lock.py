@@ -21,6 +21,7 @@ class Lock:
     """
 
     handle: int
+    path: str
 
     @classmethod
     def taken(cls, path: str, until: float) -> "Lock | None":
@@ -36,13 +37,17 @@ class Lock:
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if _is_locked(handle, path):
-                return cls(handle)
+                return cls(handle, path)
             os.close(handle)
             if time.monotonic() + pause > until:
                 return None
             # To wait within the system would have no end.
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def is_kept(self) -> bool:
+        """Whether it is still the one that others look for: somebody may have thrown it away."""
+        return _is_at(self.handle, self.path)
 
     def note(self) -> Any:
         """What was noted; None if that is nothing, or unreadable."""
@@ -67,6 +72,12 @@ def _is_locked(handle: int, path: str) -> bool:
     """Whether the lock is ours, and still the one that others will look for."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(handle), os.stat(path))  # noqa: PTH116 - a text
-    except (BlockingIOError, FileNotFoundError):
+    except BlockingIOError:
         return False
+    return _is_at(handle, path)
+
+
+def _is_at(handle: int, path: str) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(handle), os.stat(path))  # noqa: PTH116 - a text
+    return False
