@@ -275,18 +275,19 @@ async def test_a_failing_provider_is_asked_with_a_pause(
 
 
 @WAYS
+@pytest.mark.parametrize(("says", "error"), [("exit 1", RequestError), ("echo hush", ConfigError)])
 async def test_a_process_that_fails_is_not_begun_by_every_request(
-    fast_path: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    says: str, error: type[Exception], fast_path: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SDK runs it when a client is made."""
     monkeypatch.setattr(pause, "FIRST", 30.0)
-    script = f"sh -c 'echo once >> {tmp_path / 'log'}; echo hush >&2; exit 1'"
+    script = f"sh -c 'echo once >> {tmp_path / 'log'}; echo hush >&2; {says}'"
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {script}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     async with raw_server(nothing) as server:
         db = adapter(server.url, None, fast_path=fast_path)
         for _ in range(3):
-            with pytest.raises(RequestError, match="credentials") as raised:
+            with pytest.raises(error, match="credential") as raised:
                 await db.load("me")
             assert "hush" not in str(raised.value)
         await db.close()

@@ -101,7 +101,7 @@ LATE = Failure(code="Timeout", advice="no answer in time", is_late=True)
 NOT_BEGUN = Failure(code="Timeout", advice="the time was up before it began", may_have_happened=False, is_late=True)
 NOT_OPEN = Failure(
     code="Timeout",
-    advice="the AWS SDK, or the credentials that it fetches, were not there in time; they will be, so try again",
+    advice="the SDK, or the credentials that it fetches, did not come in time; they are still awaited, so try again",
     may_have_happened=False,
     is_late=True,
 )

@@ -15,7 +15,7 @@ from dynadb_async.connection.request import Request
 from dynadb_async.connection.sdk.instrumented import Onlooker
 from dynadb_async.connection.sdk.session import SharedSession
 from dynadb_async.connection.shared import CLOSED, Shared
-from dynadb_async.errors import UsageError
+from dynadb_async.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     import aioboto3
@@ -65,8 +65,8 @@ class SharedClient:
         try:
             session, kind = await asyncio.to_thread(_loaded, self.session)
             client = await kind.open(session, self.config)
-        except AttemptFailedError as error:
-            self._pause.failed(error.failure, clock())
+        except (AttemptFailedError, ConfigError) as error:
+            self._pause.failed(error if isinstance(error, ConfigError) else error.failure, clock())
             raise
         if self._is_closed:
             await client.close()
