@@ -36,8 +36,9 @@ from dynadb_async import (
 )
 from dynadb_async.aiohttp import ADAPTER, adapter_context, turns
 from dynadb_async.fastapi import EXCEPTION_HANDLERS, AppDynamoDb
+from dynadb_async.item import Layout
 from dynadb_async.item.recent import LARGEST_RESPONSE
-from dynadb_async.item.unfinished import digest_of
+from dynadb_async.item.unfinished import digest_of, open_digests
 from tests.engines import Engine
 
 Db = AsyncDynamoDb[dict[str, Any]]
@@ -496,3 +497,10 @@ async def test_a_user_of_jovos_is_resumed(memory: Engine, table_name: str) -> No
             await ask(db, crashes=True)
         assert (await ask(db)).is_resumed
         assert ["Hello, Hello to you", "Hi, None"] == await said(db)
+
+
+def test_a_digest_of_another_type_is_none() -> None:
+    """Whoever wrote it: the turn is resumed, and its history is left alone."""
+    entry = {"M": {"write": {"S": "w"}, "open": {"S": "m-1"}, "digest": {"SS": ["a"]}}}
+    layout = Layout(config=DynamoDbConfig("users"), serializer=DynamoDbSerializer(), user_data=dict)
+    assert [] == open_digests(layout, {"recentTurns": {"L": [entry]}}, "m-1")

@@ -38,7 +38,7 @@ def open_digests(layout: Layout, item: Item, turn_id: str | None) -> list[str] |
     if turn_id is None:
         return None
     found = [entry["M"] for entry in recent_turns(layout, item) if entry["M"].get(OPEN) == {"S": turn_id}]
-    return [members[DIGEST]["S"] for members in found if DIGEST in members] if found else None
+    return [digest for members in found if (digest := members.get(DIGEST, {}).get("S"))] if found else None
 
 
 def places_of(digests: list[str] | None, items: list[Element]) -> list[int]:
