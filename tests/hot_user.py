@@ -19,6 +19,7 @@ Db = AsyncDynamoDb[dict[str, Any]]
 
 USER = "user-1"
 HANDLERS, TURNS, PROCESSES, EACH = 200, 50, 4, 20
+# Where it is no matter of speed.
 SECONDS_OF_EACH = 8
 
 
@@ -157,9 +158,9 @@ async def turns_at_once(db: Db, counted: Counted) -> Race:
 PROCESS = """
 import asyncio, json, sys
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, TableConfig
-from tests.hot_user import EACH, SECONDS_OF_EACH, USER, Counted, count, outcomes
+from tests.hot_user import EACH, USER, Counted, count, outcomes
 
-async def main(table, number, client):
+async def main(table, number, client, seconds):
     db = AsyncDynamoDb(DynamoDbConfig(TableConfig(table), client=ClientConfig(**json.loads(client))))
     db.observer = counted = Counted()
     async with db:
@@ -167,7 +168,7 @@ async def main(table, number, client):
         print(flush=True)
         sys.stdin.readline()
         turns = [
-            db.handle(USER, count, turn_id=f"{number}-{n}", io_timeout=SECONDS_OF_EACH) for n in range(EACH)
+            db.handle(USER, count, turn_id=f"{number}-{n}", io_timeout=json.loads(seconds)) for n in range(EACH)
         ]
         ended = await outcomes(turns)
     print(json.dumps([ended, counted.requests]))
@@ -176,13 +177,14 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def processes_at_once(db: Db, reached: dict[str, Any]) -> Race:
-    """Handlers that count in several processes, each with its own line."""
+async def processes_at_once(db: Db, reached: dict[str, Any], seconds_of_each: float | None = None) -> Race:
+    """Handlers that count in several processes, each with its own line; in the default time, if there is no other."""
     await db.delete(USER)
     pipe = asyncio.subprocess.PIPE
     processes = []
     for number in range(PROCESSES):
         command = (sys.executable, "-c", PROCESS, db.config.table.name, str(number), json.dumps(reached))
+        command += (json.dumps(seconds_of_each),)
         processes.append(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe))
     for process in processes:
         assert process.stdout

@@ -66,13 +66,11 @@ def counter_as_write_id(patch: pytest.MonkeyPatch) -> None:
     """The write id is the loaded one and one more, so that two saves from the same item have the same."""
     names: dict[str, str] = {}
 
-    def update_of_save(
-        layout: Layout, attributes: Item, entry: Entry, loaded: Loaded, user_id: str, now: datetime
-    ) -> items.Update:
+    def update_of_save(layout: Layout, attributes: Item, entry: Entry, loaded: Loaded, *rest: Any) -> items.Update:
         newest = loaded.stored.newest if loaded.stored else None
         count = str(int(newest) + 1 if newest else 1)
         names[write_of(entry)] = count
-        return new_update(layout, attributes, {"M": {**entry["M"], "write": {"S": count}}}, loaded, user_id, now)
+        return new_update(layout, attributes, {"M": {**entry["M"], "write": {"S": count}}}, loaded, *rest)
 
     def is_written(layout: Layout, current: Item, write: str) -> bool:
         return conflict.is_written(layout, current, names[write])
@@ -93,7 +91,7 @@ def unmerged_line(patch: pytest.MonkeyPatch) -> None:
 
 def wish_as_base(patch: pytest.MonkeyPatch) -> None:
     """What a turn wanted to store is handed on, not what it stored with others' changes in it."""
-    saved = Save._saved
+    saved = Save.saved
 
     def wished(save: Save, attempt: Attempt, current: Item | None, asked_at: float) -> None:
         saved(save, attempt, current, asked_at)
@@ -101,7 +99,7 @@ def wish_as_base(patch: pytest.MonkeyPatch) -> None:
         if latest is not None:
             save.line.latest = evolve(latest, parts=attempt.ours.parts)
 
-    patch.setattr(Save, "_saved", wished)
+    patch.setattr(Save, "saved", wished)
 
 
 def open_read_as_turn(patch: pytest.MonkeyPatch) -> None:

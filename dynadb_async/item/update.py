@@ -36,10 +36,18 @@ class Update:
 
 
 def update_of_save(
-    layout: Layout, attributes: Item, entry: Entry, loaded: Loaded, user_id: str, now: datetime
+    layout: Layout,
+    attributes: Item,
+    entry: Entry,
+    loaded: Loaded,
+    user_id: str,
+    now: datetime,
+    over: Loaded | None = None,
 ) -> Update:
     """
     The update that stores *attributes*, the elements and times, and adds *entry* to the recent turns.
+
+    It is on condition that the item is as it was *loaded*; or as *over* says, which became that in the process.
 
     Raises:
         ItemTooLargeError: The item would pass 400 KB.
@@ -53,7 +61,7 @@ def update_of_save(
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
     key = layout.key(user_id)
-    request = Request("UpdateItem", table.name, _body(layout, written, loaded, key), key)
+    request = Request("UpdateItem", table.name, _body(layout, written, over or loaded, key), key)
     snapshot = Snapshot(written.get(UPDATED_AT), write_of(entry), recent, ((_written_by, request.body),))
     if snapshot.size_bound + (0 if stored is None else stored.size_bound) > LARGEST_ITEM:
         old = {} if stored is None else stored.item()

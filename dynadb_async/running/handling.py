@@ -32,18 +32,32 @@ async def handled(
         run = 1
         while True:
             turn = await stay.load(session, turn_id)
-            if turn.is_duplicate:
-                return await _first_reply(turn, lost_reply)
-            await _answer(turn, handler, stay)
             try:
-                await stay.save(turn)
+                is_stored = await _is_taken(turn, handler, stay)
             except VersionConflictError as conflict:
                 is_gone = conflict.deleted and not conflict.paths
                 if is_gone or run == MOST_RUNS or not await stay.can_go_on(turn, run):
                     raise
-                run += 1
             else:
-                return await _first_reply(turn, lost_reply)
+                if is_stored:
+                    return await _first_reply(turn, lost_reply)
+                if run == MOST_RUNS:
+                    raise VersionConflictError
+            run += 1
+            await stay.begin_anew()
+
+
+async def _is_taken(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: Stay) -> bool:
+    """Whether the turn was taken and stored, rather than that what it was built on was lost."""
+    if turn.is_duplicate:
+        return await stay.is_grounded()
+    try:
+        await _answer(turn, handler, stay)
+    except Exception:
+        if await stay.is_grounded():
+            raise
+        return False
+    return await stay.has_stored(turn)
 
 
 async def _answer(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: Stay) -> None:

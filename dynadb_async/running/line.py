@@ -2,12 +2,16 @@
 
 import asyncio
 from collections import deque
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from dynadb_async.errors import RequestTimeoutError
 from dynadb_async.item import Loaded, Snapshot
 from dynadb_async.running.queue import Waiting, is_called, is_somebody_called
+
+if TYPE_CHECKING:
+    from dynadb_async.running.group import Group
 
 # Beyond it the oldest is forgotten: a turn that knows no more than that is refused once, and merged with what is there.
 MOST_PASSED = 1000
@@ -29,6 +33,8 @@ class Line:
         guests: How many turns, and saves by hand, are under way.
         served: How many turns that had their place in the queue have ended since there was one under way.
         is_taken: A save is under way, or about to begin.
+        group: The turns that ended last, and are to be stored together; None if all are stored.
+        losses: How many of them another process was faster than, one after the other.
     """
 
     latest: Snapshot | None = None
@@ -38,6 +44,8 @@ class Line:
     guests: int = 0
     served: int = 0
     is_taken: bool = False
+    group: "Group | None" = None
+    losses: int = 0
     _waiting: Waiting | None = None
     # By the write id that was the newest then, when it was passed; None stands for an item that was not ours, or none.
     _passed: dict[str | None, float] | None = None

@@ -188,6 +188,12 @@ class Live:
             return Save(self.store, turn, line, left.until()).run()
         return self._save(turn, left, line)
 
+    def may_wait_for_others(self, turn: Turn[Any]) -> bool:
+        """Whether *turn* can be stored with others by one request: it stores its user's item, and nothing besides."""
+        check_turn(turn)
+        is_stored = self.is_enabled and not (turn.is_discarded or turn.is_duplicate or turn.is_forgotten)
+        return is_stored and self.table.is_ready and (turn.beside is None or not turn.beside.is_pending)
+
     async def _save(self, turn: Turn[Any], left: TimeLeft, line: Line | None) -> None:
         user_id, lines = turn.loaded.user_id, self.lines
         with self.under_way("save", turn.loaded.observer):

@@ -132,12 +132,22 @@ class Queue:
         self._waiting[user_id] = None
         return True
 
-    async def wait(self, user_id: str, patience: float, is_stuck: Callable[[], bool] | None = None) -> bool:
-        """Whether it is our turn, rather than that our patience is at its end; only if it is not ours at once."""
+    def is_awaited(self, user_id: str) -> bool:
+        """Whether anybody waits for the turn that is under way."""
+        return bool(self._waiting.get(user_id))
+
+    async def wait(
+        self, user_id: str, patience: float, is_stuck: Callable[[], bool] | None = None, after: int | None = None
+    ) -> bool:
+        """
+        Whether it is our turn, rather than that our patience is at its end; only if it is not ours at once.
+
+        Who was in turn before comes *after* so many others; None: last.
+        """
         waiting = self._waiting[user_id]
         if waiting is None:
             waiting = self._waiting[user_id] = deque()
-        return await is_called(waiting, partial(self.call_next, user_id), patience, is_stuck)
+        return await is_called(waiting, partial(self.call_next, user_id), patience, is_stuck, after)
 
     def call_next(self, user_id: str) -> None:
         """Whoever waited longest for the user is next."""
@@ -147,11 +157,15 @@ class Queue:
 
 
 async def is_called(
-    waiting: Waiting, pass_on: Callable[[], None], patience: float, is_stuck: Callable[[], bool] | None = None
+    waiting: Waiting,
+    pass_on: Callable[[], None],
+    patience: float,
+    is_stuck: Callable[[], bool] | None = None,
+    after: int | None = None,
 ) -> bool:
-    """Whether the one who goes to the end of *waiting* is called, rather than that its patience is at its end."""
+    """Whether one more of those *waiting* is called, rather than that its patience is at its end."""
     turn = asyncio.get_running_loop().create_future()
-    waiting.append(turn)
+    waiting.insert(len(waiting) if after is None else after, turn)
     try:
         async with asyncio.timeout(patience) as limit:
             with contextlib.nullcontext() if is_stuck is None else _looking(waiting, turn, limit, is_stuck):

@@ -35,6 +35,11 @@ class Attempt:
     ours: Snapshot
     update: items.Update
 
+    def left_of(self, loaded: Loaded) -> Snapshot:
+        """The item, *loaded* before, once this is stored."""
+        before, written = loaded.stored, self.update.written
+        return written if before is None or loaded.is_expired else before.with_written(written)
+
 
 # No attrs class: it is made for each save, and its parts are looked up again and again.
 class Save:
@@ -77,8 +82,8 @@ class Save:
         line.is_taken = True
         try:
             if line.is_in_doubt:
-                await self._look()
-            attempt = self._first_attempt(entry)
+                await self.look()
+            attempt = self.first_attempt(entry)
             while attempt is not None:
                 asked_at = self._now()
                 try:
@@ -86,12 +91,12 @@ class Save:
                 except ConditionFailedError as error:
                     refused = error
                 else:
-                    self._saved(attempt, None, asked_at)
+                    self.saved(attempt, None, asked_at)
                     return
                 line.pace = self._now() - asked_at
                 attempt = await self._after_refusal(attempt, refused, asked_at)
         except BaseException as error:
-            self._note(error)
+            self.note(error)
             raise
         finally:
             line.call_next()
@@ -102,7 +107,7 @@ class Save:
         call = beside.commit if beside is not None and beside.is_pending else self.store.connection.call
         return call(update.request, until=self.until)
 
-    def _note(self, error: BaseException) -> None:
+    def note(self, error: BaseException) -> None:
         """Whether nobody knows any more what is stored."""
         if isinstance(error, OutcomeUnknownError):
             error.turn_id = self.turn.turn_id
@@ -110,7 +115,7 @@ class Save:
             return
         self.line.doubt()
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Read what is stored, before anything is built on a guess."""
         asked_at = self._now()
         current = await self.store.read(self._loaded.user_id, until=self.until)
@@ -122,7 +127,7 @@ class Save:
 
     async def _after_refusal(self, attempt: Attempt, refused: ConditionFailedError, asked_at: float) -> Attempt | None:
         """The next attempt; None if it turns out that there is nothing left to do."""
-        current = refused.item or await self._read_after_refusal()
+        current = refused.item or await self.read_after_refusal()
         if self._is_settled(attempt, current, asked_at):
             return None
         self._loaded.refusals += 1
@@ -138,7 +143,7 @@ class Save:
             raise others_took_all("UpdateItem")
         return self._attempt(attributes, attempt.entry, attempt.ours, self.store.clock())
 
-    async def _read_after_refusal(self) -> Item | None:
+    async def read_after_refusal(self) -> Item | None:
         """What is there instead, where the server (dynalite, for one) does not send it along."""
         try:
             return await self.store.read(self._loaded.user_id, until=self.until)
@@ -148,7 +153,8 @@ class Save:
             details = {"operation": "UpdateItem", "code": error.code, "request_id": error.request_id}
         raise OutcomeUnknownError(problem, **details)
 
-    def _first_attempt(self, history_entry: dict[str, Any] | None) -> Attempt | None:
+    def first_attempt(self, history_entry: dict[str, Any] | None, over: Loaded | None = None) -> Attempt | None:
+        """What to send; None if there is nothing to do. *over*: what a group begins with, of which this is the last."""
         turn, loaded, now = self.turn, self._loaded, self.store.clock()
         is_behind = self.line.latest is not None and self.line.is_ahead_of(loaded)
         is_looked_at = is_behind or loaded.is_merged or self.layout.config.touch_every is not None
@@ -161,8 +167,8 @@ class Save:
         recent = self._recent_entry(ours)
         if loaded.is_merged and loaded.stored is not None:
             merged = items.rebased(self.layout, turn, ours, loaded.stored.item())
-            return self._attempt(merged, recent, Snapshot.of(self.layout, ours), now)
-        return self._attempt(ours, recent, None, now)
+            return self._attempt(merged, recent, Snapshot.of(self.layout, ours), now, over)
+        return self._attempt(ours, recent, None, now, over)
 
     def _recent_entry(self, ours: Item) -> Entry:
         """What this save is remembered by."""
@@ -182,10 +188,12 @@ class Save:
         loaded.is_merged = not loaded.is_expired
         return False
 
-    def _attempt(self, attributes: Item, entry: Entry, ours: Snapshot | None, now: datetime) -> Attempt:
+    def _attempt(
+        self, attributes: Item, entry: Entry, ours: Snapshot | None, now: datetime, over: Loaded | None = None
+    ) -> Attempt:
         """The attempt that writes *attributes*; *ours*, what the turn itself held, if that is something else."""
         loaded = self._loaded
-        update = items.update_of_save(self.layout, attributes, entry, loaded, loaded.user_id, now)
+        update = items.update_of_save(self.layout, attributes, entry, loaded, loaded.user_id, now, over)
         attempt = Attempt(entry=entry, ours=update.written if ours is None else ours, update=update)
         loaded.attempts[write_of(entry)] = attempt.ours
         return attempt
@@ -195,20 +203,15 @@ class Save:
         if current is None:
             return False
         if items.is_written(self.layout, current, write_of(attempt.entry)):
-            self._saved(attempt, current, asked_at)
+            self.saved(attempt, current, asked_at)
             return True
         return self._is_duplicate(current)
 
-    def _saved(self, attempt: Attempt, current: Item | None, asked_at: float) -> None:
+    def saved(self, attempt: Attempt, current: Item | None, asked_at: float) -> None:
         """The save succeeded; *current* is the item, where it had to be looked at to know that."""
         loaded, written = self._loaded, attempt.update.written
         before = loaded.stored
-        if current is not None:
-            stored = Snapshot.of(self.layout, current, is_stored=True)
-        elif before is None or loaded.is_expired:
-            stored = written
-        else:
-            stored = before.with_written(written)
+        stored = attempt.left_of(loaded) if current is None else Snapshot.of(self.layout, current, is_stored=True)
         is_merged = current is not None or attempt.ours is not written
         loaded.saved(write_of(attempt.entry), attempt.ours, stored, is_merged=is_merged)
         if self.line.guests > 1:
