@@ -25,7 +25,7 @@ from dynadb_async import AsyncDynamoDb, ClientConfig, DynaDbError, DynamoDbConfi
 from tests import bad_day, engines
 from tests.conversation_checker import Figures, figures
 from tests.engines import Engine
-from tests.hot_user import SECONDS_OF_EACH, Race, races
+from tests.hot_user import Race, races
 from tests.proxy import ITEM_OPERATIONS, Fault, FaultProxy, Plan, always, no_fault, sometimes
 from tests.slow_server import SECONDS, slow_server
 
@@ -271,7 +271,7 @@ users' next turns failed.
 
 Turns of one user that begin at once: three rows on a server in a process of its own that takes {1000 * SECONDS:.0f} ms
 for each request, three on DynamoDB Local. `handle()` waits for its turn for {OPERATION_TIMEOUT:g} s, the time of
-{OPERATION_TIMEOUT / (2 * SECONDS):.0f} loads and saves there; in several processes for {SECONDS_OF_EACH} s.
+{OPERATION_TIMEOUT / (2 * SECONDS):.0f} loads and saves there; those that wait in one process are stored together.
 
 {at_once}
 

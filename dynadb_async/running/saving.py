@@ -82,7 +82,7 @@ class Save:
         line.is_taken = True
         try:
             if line.is_in_doubt:
-                await self.look()
+                await self._look()
             attempt = self.first_attempt(entry)
             while attempt is not None:
                 asked_at = self._now()
@@ -115,7 +115,7 @@ class Save:
             return
         self.line.doubt()
 
-    async def look(self) -> None:
+    async def _look(self) -> None:
         """Read what is stored, before anything is built on a guess."""
         asked_at = self._now()
         current = await self.store.read(self._loaded.user_id, until=self.until)

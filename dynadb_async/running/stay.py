@@ -124,6 +124,8 @@ class Stay(Place):
                 return group.tail
             if not await (group.awaited if self.is_patient else group).ended(self.left.until()):
                 raise others_took_all("GetItem")
+            if group.is_lost:
+                await self._return()
         # What another turn stored since we wait is as good as to read it.
         return self.line.known_since(self._known_from)
 
@@ -170,7 +172,9 @@ class Stay(Place):
         Raises:
             RequestTimeoutError: The turns before it left so little time that nobody would know what became of it.
         """
-        if (self.ground is not None or self.queue.is_awaited(self.user_id)) and self.live.may_wait_for_others(turn):
+        if (
+            self.ground is not None or self.queue.next_number(self.user_id) is not None
+        ) and self.live.may_wait_for_others(turn):
             # The request that is under way, and then their own.
             if self._is_late(requests=1 + self.line.is_taken):
                 raise others_took_all("UpdateItem")
@@ -215,18 +219,24 @@ class Stay(Place):
         return group.has_stored(save)
 
     async def begin_anew(self) -> None:
-        """Wait for our turn once more, before those who came later."""
-        if self.is_left:
-            self.is_left, group = False, self._group
-            self.is_first = self.queue.is_free(self.user_id)
-            if not self.is_first and group is not None:
-                after, group.returned = group.returned, group.returned + 1
-                patience = max(0.0, self._until - self.live.loop.time())
-                self.is_first = await self.queue.wait(self.user_id, patience, self.is_stuck, after)
+        """Wait for our turn once more."""
         if self.ground is not None or self._group is not None:
             self._known_from = self.live.loop.time()
         self.ground = self._group = None
+        await self._return()
         self.check_turn_came()
+
+    async def _return(self) -> None:
+        """Wait until all who came before, and lost what they left, had their turn once more; but for no others."""
+        if not self.is_left:
+            next_number = self.queue.next_number(self.user_id)
+            if next_number is None or next_number > self.number:
+                return
+            self.leave()
+        self.is_left, self.is_first = False, self.queue.is_free(self.user_id)
+        if not self.is_first:
+            patience = max(0.0, self._until - self.live.loop.time()) if self.is_patient else self.patience
+            self.is_first = await self.queue.wait(self.user_id, patience, None, self.number)
 
     async def can_go_on(self, turn: Turn[Any], run: int) -> bool:
         """Whether there is time for *turn* once more; after a pause, if another process was faster in this *run*."""
