@@ -36,7 +36,7 @@ class Group:
         until: When they have to be stored, on the event loop's clock.
         tail: The item as the last of them leaves it.
         is_closed: Nobody joins it any more.
-        is_lost: It is not stored, and won't be: who built on it has to begin anew.
+        is_lost: It is not stored, not as a whole, and won't be: who built on it has to begin anew.
         failure: Why, if that is an error for its members.
     """
 
@@ -50,6 +50,7 @@ class Group:
     is_lost: bool = False
     failure: BaseException | None = None
     _members: list[tuple[Save, Attempt]] = field(factory=list, init=False)
+    _stored: list[Save] = field(factory=list, init=False)
     _ended: asyncio.Future[None] = field(init=False)
     _task: "asyncio.Task[None] | None" = None
 
@@ -99,7 +100,8 @@ class Group:
         """
         problem: BaseException | None
         if await self.ended(save.until):
-            problem = copy.copy(self.failure)
+            is_member = any(save is member for member, _ in self._members)
+            problem = copy.copy(self.failure) if is_member else None
         elif self.is_lost:
             problem = others_took_all("UpdateItem")
         else:
@@ -108,7 +110,7 @@ class Group:
             problem.turn_id = save.turn.turn_id
         if problem is not None:
             raise problem
-        return not self.is_lost
+        return save in self._stored
 
     async def _go(self) -> None:
         line, lines, user_id = self.line, self.live.lines, self.base.user_id
@@ -119,11 +121,13 @@ class Group:
                     await line.wait(self.until)
                 line.is_taken = True
                 try:
-                    self.is_lost = not await self._sent()
+                    self.is_lost |= not await self._sent()
                 finally:
                     line.call_next()
         except BaseException as error:
             self.is_lost, self.failure = True, error
+            for save, _ in self._members[-1:]:
+                save.note(error)
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -138,16 +142,24 @@ class Group:
         self.is_closed, line, before, self.before = True, self.line, self.before, None
         if (before is not None and before.is_lost) or line.is_ahead_of(self.base):
             return False
-        (save, attempt), asked_at = self._members[-1], self.live.loop.time()
+        self._leave_behind(asked_at := self.live.loop.time())
+        if not self._members:
+            return False
+        update = self._members[-1][1].update
         try:
-            await self.live.store.connection.call(attempt.update.request, until=self.until)
+            await self.live.store.connection.call(update.request, until=self.until)
         except ConditionFailedError as refused:
             return await self._is_there(refused, asked_at)
-        except BaseException as error:
-            save.note(error)
-            raise
         self._note_stored(asked_at)
         return True
+
+    def _leave_behind(self, now: float) -> None:
+        """Go without the first who has no time left, and those who built on it."""
+        for place, (save, _) in enumerate(self._members):
+            if not self.line.has_time(save.until - now):
+                del self._members[place:]
+                self.is_lost = True
+                return
 
     async def _is_there(self, refused: ConditionFailedError, asked_at: float) -> bool:
         """Whether it was stored, by an attempt whose answer was lost."""
@@ -162,7 +174,7 @@ class Group:
         is_there = items.is_written(layout, current, write_of(attempt.entry))
         if is_there:
             self._note_stored(asked_at)
-            before = self.tail
+            before = save.turn.loaded.stored
         else:
             # Whoever is called now builds on nothing of this.
             self.is_lost = True
@@ -176,3 +188,4 @@ class Group:
         self.line.losses = 0
         for save, attempt in self._members:
             save.saved(attempt, None, asked_at)
+            self._stored.append(save)
