@@ -129,6 +129,9 @@ class AsyncDynamoDb(Upkeep, Generic[T]):
         """
         Load a user's turn, let *handler* answer it, save it; on a true conflict load again and run *handler* again.
 
+        Where several of a user wait in a process, each goes on from what the one before left, and one request stores
+        them; what it stored is answered only then, and if it was refused, they begin anew, in order.
+
         So *handler* may run up to 5 times for one turn: it should do nothing but change its turn. Counters belong
         here; calls to a language model do not, nor do checkpoints.
 
