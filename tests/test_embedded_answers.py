@@ -375,10 +375,26 @@ def test_tables(pair: Pair) -> None:
         pair.asked("GetItem", TableName=name, Key=key)
         pair.asked("DeleteItem", TableName=name, Key=key)
         pair.asked("DescribeTimeToLive", TableName=name)
-        for wanted in (on | {"Enabled": False}, on, on, other, other | {"Enabled": False}, on | {"Enabled": False}):
+        wrong = [on | {"AttributeName": attribute} for attribute in ("", "a" * 256)]
+        for wanted in (
+            *wrong,
+            on | {"Enabled": False},
+            on,
+            on,
+            other,
+            other | {"Enabled": False},
+            on | {"Enabled": False},
+        ):
             pair.asked("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=wanted)
             pair.asked("DescribeTimeToLive", TableName=name)
         pair.asked("CreateTable", TableName=name, **schema())
+
+
+@pytest.mark.parametrize("keys", [{"userId": "BOOL"}, {"k" * 256: "S"}, {"": "S"}], ids=["type", "long", "empty"])
+def test_wrong_tables(pair: Pair, keys: dict[str, str]) -> None:
+    """What can be no key of a table is refused by all."""
+    created = pair.asked("CreateTable", TableName=f"test-{uuid4().hex}", **schema(**keys))
+    assert created == ("refused", "ValidationException")
 
 
 def test_a_table_with_a_sort_key(pair: Pair) -> None:

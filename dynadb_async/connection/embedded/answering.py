@@ -10,7 +10,9 @@ from dynadb_async.connection.embedded.planning import PLANS, Parameters, keyed, 
 from dynadb_async.connection.embedded.rules import (
     IN_USE,
     INVALID,
+    LARGEST_KEYS_NAME,
     UNREADABLE,
+    check_name,
     item_size,
     refused,
 )
@@ -85,7 +87,13 @@ def _create_table(tables: Tables, parameters: Parameters) -> dict[str, Any]:
     types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in parameters["AttributeDefinitions"]}
     roles = [(attribute["KeyType"], attribute["AttributeName"]) for attribute in parameters["KeySchema"]]
     names = [name for _, name in roles]
-    if [role for role, _ in roles] not in (["HASH"], ["HASH", "RANGE"]) or {*names} != types.keys():
+    for name in names:
+        check_name(name, LARGEST_KEYS_NAME)
+    if (
+        not {*types.values()} <= {"S", "N", "B"}
+        or [role for role, _ in roles] not in (["HASH"], ["HASH", "RANGE"])
+        or {*names} != types.keys()
+    ):
         raise refused(INVALID, "Invalid KeySchema")
     table = Table(parameters["TableName"], {name: types[name] for name in names})
     tables.add(table)
@@ -116,6 +124,7 @@ def _describe_time_to_live(tables: Tables, parameters: Parameters) -> dict[str, 
 
 def _update_time_to_live(tables: Tables, parameters: Parameters) -> dict[str, Any]:
     table, wanted = table_of(tables, parameters), parameters["TimeToLiveSpecification"]
+    check_name(wanted["AttributeName"], LARGEST_KEYS_NAME)
     if wanted["Enabled"] == (table.time_to_live is not None):
         raise refused(INVALID, f"TimeToLive is already {'enabled' if wanted['Enabled'] else 'disabled'}")
     if not wanted["Enabled"] and wanted["AttributeName"] != table.time_to_live:

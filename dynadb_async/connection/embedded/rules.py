@@ -22,7 +22,7 @@ INVALID, UNREADABLE, MISSING, IN_USE = (
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 LARGEST_ITEM = 400 * 1024
 LARGEST_KEYS = (2048, 1024)
-LARGEST_NAME = 64 * 1024 - 1
+LARGEST_NAME, LARGEST_KEYS_NAME = 64 * 1024 - 1, 255
 # Maps and lists in one another; the item around them is DynamoDB's 32nd level.
 LEVELS = 31
 
@@ -45,15 +45,15 @@ def check_values(values: Item) -> None:
         _check(value, LEVELS)
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, largest: int = LARGEST_NAME) -> None:
     """
     It may be an attribute's, or a member's.
 
     Raises:
-        AttemptFailedError: It is empty or too long.
+        AttemptFailedError: It is empty, or has more than *largest* bytes.
     """
-    if not 1 <= text_size(name) <= LARGEST_NAME:
-        raise refused(INVALID, f"One or more parameter values were invalid: a name has 1 to {LARGEST_NAME} bytes")
+    if not 1 <= text_size(name) <= largest:
+        raise refused(INVALID, f"One or more parameter values were invalid: a name has 1 to {largest} bytes")
 
 
 def _check(value: Any, levels: int) -> None:
