@@ -230,7 +230,7 @@ def test_what_no_adapter_can_be_made_of_is_told(table_name: str, name: str, bad:
         AsyncDynamoDb(**{"config": table_name, name: bad})
 
 
-NO_TIME = ["1", [], True, nan, inf, -inf, Decimal(1)]
+NO_TIME = ["1", [], True, nan, inf, -inf, 10**400, Decimal(1)]
 NO_ARGUMENT: dict[str, list[Any]] = {"session": [{}, "s-1", Session], "io_timeout": NO_TIME, "lost_reply": [5, "reply"]}
 
 

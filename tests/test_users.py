@@ -32,6 +32,7 @@ BAD: list[dict[str, Any]] = [
     {"max_capacity": 0},
     {"max_capacity": "1"},
     {"max_capacity": True},
+    {"max_capacity": 10**400},
     {"token": "xyz"},
 ]
 PEOPLE = {f"user-{number}" for number in range(40)}

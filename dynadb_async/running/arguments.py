@@ -1,6 +1,5 @@
 """What callers hand in: where it can't be what is meant, it is told at once, and nothing is written."""
 
-import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -8,6 +7,9 @@ from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import ConfigError, DynaDbError, UsageError
 from dynadb_async.item import Loaded, check_policy, checked_turn_id
 from dynadb_async.turn import History, Session, Turn, User
+
+# Seconds; beyond it, clocks would no longer tell one moment from the next.
+FOR_EVER = 1e9
 
 FROM_DICT = "; of a dict, DynamoDbConfig.from_dict makes one"
 
@@ -87,9 +89,9 @@ def seconds(io_timeout: Any) -> float:
     Raises:
         UsageError: It is no number, or none that ends.
     """
-    if isinstance(io_timeout, int | float) and not isinstance(io_timeout, bool) and math.isfinite(io_timeout):
+    if isinstance(io_timeout, int | float) and not isinstance(io_timeout, bool) and abs(io_timeout) < FOR_EVER:
         return io_timeout
-    refuse("io_timeout", "a number of seconds, or None for no limit of its own", io_timeout)
+    refuse("io_timeout", "a number of seconds, at most a billion, or None for no limit of its own", io_timeout)
 
 
 def check_turn(turn: Turn[Any]) -> None:

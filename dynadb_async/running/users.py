@@ -19,6 +19,9 @@ from dynadb_async.running.store import Store
 
 R = TypeVar("R")
 
+# Units per second; more has no table.
+MOST_CAPACITY = 1e12
+
 
 @define
 class Bounds:
@@ -54,7 +57,7 @@ def _is_count(number: Any) -> bool:
 
 
 def _is_rate(number: Any) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and number > 0
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 < number < MOST_CAPACITY
 
 
 @define(eq=False)
