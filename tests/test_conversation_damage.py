@@ -238,6 +238,12 @@ async def test_a_damaged_entry(answered: Callable[[bytes], Db], damaged: dict[st
     assert WORDS not in str(caught.value)
 
 
+async def test_a_write_id_that_is_no_text(answered: Callable[[bytes], Db]) -> None:
+    """It would be the revision of a page: an error of the entry, or of the answer on the SDK's way."""
+    with pytest.raises((MalformedItemError, RequestError)):
+        await answered(page(entry(write={"S": {}}))).conversation("user-1", "talk").messages()
+
+
 @pytest.mark.parametrize("fast_path", [True, False], ids=["wire", "sdk"])
 async def test_a_batch_that_is_never_done(fast_path: bool) -> None:
     """What DynamoDB leaves undone is asked for again, until the time is up; then that is told."""

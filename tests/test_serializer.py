@@ -491,6 +491,7 @@ def test_too_deep_is_not_circular() -> None:
         {},
         {"S": "a", "N": "1"},
         [],
+        [5],
         None,
         "S",
     ],

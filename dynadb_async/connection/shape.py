@@ -8,7 +8,7 @@ from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
 
 # Of an item: there is none; of what is written: it is done.
-MAY_BE_EMPTY = {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
+MAY_BE_EMPTY = {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
 
 # What a table's description has, and what is in it beside a name.
 NAMED = {"KeySchema": "KeyType", "AttributeDefinitions": "AttributeType"}

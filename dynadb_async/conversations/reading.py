@@ -153,6 +153,8 @@ class Reader:
 
     def _group(self, first: int, number: int, newest: Item, content: Content) -> Group:
         write: str = newest[WRITE]["S"]
+        if not isinstance(write, str):
+            raise TypeError
         hidden_from = hides_from = self.hidden_from
         if "cut" in newest:
             cut = int(newest["cut"]["N"])

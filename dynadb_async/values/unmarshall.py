@@ -7,7 +7,7 @@ from dynadb_async.errors import SerializationError
 from dynadb_async.values.numeral import number_from, refuse_collisions
 from dynadb_async.values.stored_text import StoredText
 
-UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, ArithmeticError)
+UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 NO_ATTRIBUTE_VALUE = "this is no attribute value as DynamoDB has them, one type tag and what belongs to it; repair it"
 
 
