@@ -19,7 +19,8 @@ from orjson import Fragment
 
 from dynadb_async import DynamoDbConfig, DynamoDbSerializer, MarshallConfig, SerializationError, Turn
 from dynadb_async.item import Item, Layout, attributes_of_turn, kept, turn_from_item
-from dynadb_async.values.attribute_json import decoded, encoded
+from dynadb_async.item.recent import Entry, recent_json, recent_with
+from dynadb_async.values.attribute_json import decoded, encoded, parsed
 from dynadb_async.values.size import attribute_size, size_bound
 from tests.test_merge import NAMES, VALUES, changed
 
@@ -212,3 +213,27 @@ def test_the_bounds_hold(data: dict[str, Any]) -> None:
 
     assert size <= snapshot.tighter_bound() <= snapshot.size_bound
     assert size <= size_bound(snapshot.item())
+
+
+ENTRIES = st.fixed_dictionaries(
+    {"write": st.text("ab-_", min_size=1, max_size=3).map(lambda text: {"S": text})},
+    optional={
+        "turn": st.text('ab"\\{}]é', max_size=4).map(lambda text: {"S": text}),
+        "lost": st.just({"BOOL": True}),
+        "open": st.just({"S": "a"}),
+        "response": st.sampled_from([{"S": '}}},{"M":{'}, {"M": {"write": {"S": "x"}}}, {"L": [{"M": {}}, {"M": {}}]}]),
+        "else": st.sampled_from([{"L": [{"M": {"a": {"S": "b"}}}, {"M": {"a": {"S": "b"}}}]}, {"M": {}}]),
+    },
+).map(lambda members: {"M": members})
+
+
+@given(st.lists(ENTRIES, max_size=5), ENTRIES, st.integers(1, 6), st.sets(st.sampled_from(["a", "b"])))
+def test_recent_turns_are_laid_before_others_as_text(
+    before: list[Entry], entry: Entry, most: int, own_writes: set[str]
+) -> None:
+    """What need not be read is not read, and the same is written as if it were."""
+    config = DynamoDbConfig("users", recent_turns=most, recent_responses=1)
+    expected = recent_with(config, entry, before, own_writes)
+
+    written = recent_json(config, entry, encoded({"L": before}), own_writes)
+    assert {"L": expected} == parsed(written)

@@ -12,6 +12,7 @@ from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import MalformedItemError, SerializationError
 from dynadb_async.item.layout import Item, Layout
 from dynadb_async.item.reply import check_data
+from dynadb_async.values.attribute_json import encoded, parsed
 from dynadb_async.values.serializer import AttributeValue
 from dynadb_async.values.size import fits
 
@@ -20,6 +21,11 @@ OPEN, DIGEST = "open", "digest"
 
 LONGEST_TURN_ID = 256
 LARGEST_RESPONSE = 4096
+
+# What stands before an entry, between two, and in those that may have to change; as our own JSON has it.
+NONE = b'{"L":[]}'
+BEFORE, BETWEEN = b'{"M":{', b'}}},{"M":{'
+REPLY, UNFINISHED = b'"response":', b'"open":'
 
 Entry = AttributeValue
 """One recent turn as it is stored, a map."""
@@ -112,6 +118,19 @@ def checked_turn_id(turn_id: str | None) -> str | None:
     except (AttributeError, UnicodeEncodeError):
         pass
     raise SerializationError(problem, ("turn_id",))
+
+
+def recent_json(config: DynamoDbConfig, entry: Entry, before: bytes, own_writes: set[str]) -> bytes:
+    """JSON of the recent turns once *entry* is the newest; *before* is that of the earlier ones."""
+    count, most = before.count(BEFORE), config.recent_turns - 1
+    # Where no map lies in an entry, each but the first follows another.
+    is_plain = count == before.count(BETWEEN) + 1 and REPLY not in before and UNFINISHED not in before
+    if own_writes or not is_plain:
+        return encoded({"L": recent_with(config, entry, parsed(before)["L"], own_writes)})
+    end = len(before) - 2
+    for _ in range(count - most):
+        end = before.rfind(BETWEEN, 0, end) + 3
+    return b'{"L":[' + encoded(entry) + (b"," + before[6:end] if most else b"") + b"]}"
 
 
 def recent_with(config: DynamoDbConfig, entry: Entry, before: list[Entry], own_writes: set[str]) -> list[Entry]:

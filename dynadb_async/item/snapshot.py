@@ -12,8 +12,8 @@ from typing import Self
 from attrs import define
 
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
-from dynadb_async.item.recent import Entry, recent_turns, write_of
-from dynadb_async.values.attribute_json import decoded, encoded, parsed
+from dynadb_async.item.recent import recent_turns, write_of
+from dynadb_async.values.attribute_json import decoded, encoded
 from dynadb_async.values.serializer import AttributeValue
 
 Part = tuple[Callable[[bytes], Item], bytes]
@@ -69,11 +69,6 @@ class Snapshot:
         for read, body in self.parts:
             item |= read(body)
         return item
-
-    def recent_turns(self) -> list[Entry]:
-        """The recent turns, newest first, a tree of one's own; fit to be stored again, as binaries are in base64."""
-        recent: list[Entry] = parsed(self.recent)["L"]
-        return recent
 
     @property
     def size_bound(self) -> int:

@@ -12,7 +12,7 @@ from dynadb_async.connection.request import Request, parameters_of
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.loading import Loaded
-from dynadb_async.item.recent import WRITE, Entry, recent_with, write_of
+from dynadb_async.item.recent import NONE, WRITE, Entry, recent_json, write_of
 from dynadb_async.item.snapshot import Snapshot
 from dynadb_async.values.attribute_json import encoded
 from dynadb_async.values.size import size_bound, sizes_in
@@ -55,8 +55,7 @@ def update_of_save(
     """
     table = layout.config.table
     stored = None if loaded.is_expired else loaded.stored
-    before = [] if stored is None else stored.recent_turns()
-    recent = encoded({"L": recent_with(layout.config, entry, before, loaded.writes)})
+    recent = recent_json(layout.config, entry, NONE if stored is None else stored.recent, loaded.writes)
     written: dict[str, Any] = {**attributes, layout.recent_name: Fragment(recent)}
     if table.ttl is not None:
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
