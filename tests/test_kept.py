@@ -227,13 +227,27 @@ ENTRIES = st.fixed_dictionaries(
 ).map(lambda members: {"M": members})
 
 
+def entry(write: str, **members: Any) -> Entry:
+    """A recent turn."""
+    return {"M": {"write": {"S": write}, **members}}
+
+
+REPLIED = [entry(write, turn={"S": write}, response={"S": "Hello"}) for write in "xyz"]
+
+
 @given(st.lists(ENTRIES, max_size=5), ENTRIES, st.integers(1, 6), st.sets(st.sampled_from(["a", "b"])))
+@example([entry("a"), entry("b"), entry("c")], entry("d"), 3, set())
+@example([entry("a"), entry("b"), entry("c")], entry("d"), 1, set())
+@example([entry("a"), entry("b"), entry("c")], entry("d"), 9, {"b"})
+@example(REPLIED, REPLIED[0], 9, set())
+@example([entry("a"), entry("b", open={"S": "t"})], entry("d", turn={"S": "t"}), 9, set())
+@example([entry("a", more={"L": [entry("b"), entry("c")]}), entry("d")], entry("e"), 2, set())
 def test_recent_turns_are_laid_before_others_as_text(
-    before: list[Entry], entry: Entry, most: int, own_writes: set[str]
+    before: list[Entry], newest: Entry, most: int, own_writes: set[str]
 ) -> None:
     """What need not be read is not read, and the same is written as if it were."""
     config = DynamoDbConfig("users", recent_turns=most, recent_responses=1)
-    expected = recent_with(config, entry, before, own_writes)
+    expected = recent_with(config, newest, before, own_writes)
 
-    written = recent_json(config, entry, encoded({"L": before}), own_writes)
+    written = recent_json(config, newest, encoded({"L": before}), own_writes)
     assert {"L": expected} == parsed(written)
