@@ -9,7 +9,7 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigCha
 def names_of(setting: str) -> list[str]:
     """The variables of a setting of the SDK's, the first that is set counts."""
     _, variables, *_ = BOTOCORE_DEFAUT_SESSION_VARIABLES[setting]
-    names = [variables] if isinstance(variables, str) else list(variables or ())
+    names: list[str] = [variables] if isinstance(variables, str) else list(variables or ())
     # The SDK does not read it; its siblings do, and Lambda sets it.
     return ["AWS_REGION", *names] if setting == "region" else names
 
