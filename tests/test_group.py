@@ -300,7 +300,7 @@ async def test_what_is_heard_of_them(slow: Engine, table_name: str) -> None:
 async def test_several_processes_and_lost_answers(engine: Engine, table_name: str) -> None:
     """What was answered is stored exactly once, in order; what failed at most once; delivered twice, applied once."""
     async with FaultProxy(engine) as proxy, contextlib.AsyncExitStack() as stack:
-        settings = {**proxy.client_settings, **PATIENCE, "read_timeout": 0.3}
+        settings = {**proxy.client_settings, **PATIENCE}
         config = evolve(adapter_on(engine, table_name, **settings).config, recent_turns=100)
         dbs = [await stack.enter_async_context(AsyncDynamoDb(config)) for _ in range(2)]
         await visit(dbs[0], USER)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from dynadb_async.errors import ReplyLostError, UsageError, VersionConflictError
 from dynadb_async.running.arguments import check_functions
 from dynadb_async.running.live import Live
-from dynadb_async.running.stay import Stay
+from dynadb_async.running.patient import PatientStay
 from dynadb_async.turn import Session, Turn
 
 MOST_RUNS = 5
@@ -27,7 +27,7 @@ async def handled(
 ) -> Any:
     """A whole turn; on a true conflict, with which only *handler* can deal, once more from the beginning."""
     check_functions(handler, lost_reply)
-    async with Stay(live, user_id, io_timeout, is_patient=True) as stay:
+    async with PatientStay(live, user_id, io_timeout) as stay:
         stay.check_turn_came()
         run = 1
         while True:
@@ -47,7 +47,7 @@ async def handled(
             await stay.begin_anew()
 
 
-async def _is_taken(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: Stay) -> bool:
+async def _is_taken(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: PatientStay) -> bool:
     """Whether the turn was taken and stored, rather than that what it was built on was lost."""
     if turn.is_duplicate:
         return await stay.is_grounded()
@@ -60,7 +60,7 @@ async def _is_taken(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[An
     return await stay.has_stored(turn)
 
 
-async def _answer(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: Stay) -> None:
+async def _answer(turn: Turn[Any], handler: Callable[[Turn[Any]], Awaitable[Any]], stay: PatientStay) -> None:
     """Let *handler* run, in a time of its own."""
     turn.loaded.is_open = turn.loaded.may_run_again = True
     stay.left.pause()
