@@ -72,10 +72,8 @@ class HttpAnswer:
         self.body: bytes = b""
         self.distrust: Callable[[], object] = object
         form = USUAL.fullmatch(raw, 0, end)
-        if form is None:
-            length, self.id, checksum = self._read(raw, end)
-        else:
-            length, self.id, checksum = form.groups()
+        length, request_id, checksum = self._read(raw, end) if form is None else form.groups()
+        self.id: bytes = request_id
         self.checksum: str | None = None if checksum is None else checksum.decode("latin-1")
         self.length: int = int(length)
         if self.length > LARGEST_BODY:
