@@ -41,12 +41,13 @@ class Connection:
         ways: What sends the requests.
         observer: Hears of each request.
         budget: What retries are paid from, by all operations together.
+        now: The event loop's clock.
     """
 
     ways: Ways
     observer: Observer | None = None
     budget: RetryBudget = field(factory=RetryBudget, init=False)
-    _now: Callable[[], float] = field(factory=lambda: asyncio.get_running_loop().time, init=False)
+    now: Callable[[], float] = field(factory=lambda: asyncio.get_running_loop().time, init=False)
 
     @property
     def config(self) -> ClientConfig:
@@ -99,7 +100,7 @@ class Connection:
                 attempts.succeeded()
                 return answer
             may_have_happened |= failure.may_have_happened
-            pause = attempts.pause_after(failure, self._now())
+            pause = attempts.pause_after(failure, self.now())
             logger.debug("%s: attempt %d failed: %s", request.operation, attempts.made, failure.code)
             if pause is None:
                 is_unknown = may_have_happened and not OPERATIONS[request.operation].is_read
@@ -134,7 +135,7 @@ class Connection:
 
     def _asked(self, request: Request, until: float) -> Awaitable[Answer]:
         """One attempt, to be awaited at once."""
-        if self._now() >= until:
+        if self.now() >= until:
             raise AttemptFailedError(NOT_BEGUN)
         for way in self.ways.all:
             if way.takes(request.operation):

@@ -10,14 +10,14 @@ import marshal
 from typing import Any, Final
 
 import orjson
-from attrs import frozen
+from attrs import define
 
 from dynadb_async.item.layout import Element, Layout
 from dynadb_async.values.attribute_json import encoded
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class Kept:
     """
     What need not be made again.

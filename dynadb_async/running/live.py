@@ -118,7 +118,7 @@ class Live:
 
     def time_left(self, io_timeout: float | None = None) -> TimeLeft:
         """The time for operations that begin now."""
-        return TimeLeft(self.operation_timeout, io_timeout)
+        return TimeLeft(self.connection.now, self.operation_timeout, io_timeout)
 
     def load(
         self,

@@ -26,7 +26,7 @@ class PatientStay(Stay):
     def __init__(self, live: Live, user_id: str, io_timeout: float | None) -> None:
         super().__init__(live, user_id, io_timeout)
         self.is_patient = True
-        self.patience = self.left.operation_timeout if io_timeout is None else io_timeout
+        self.patience: float = self.left.operation_timeout if io_timeout is None else io_timeout
         self.ground: Group | None = None
         self._group: Group | None = None
         self._until = live.loop.time() + self.patience

@@ -63,7 +63,7 @@ class Save:
         self.until: float = until
         self.layout: Layout = store.layout
         self._loaded: Loaded = turn.loaded
-        self._now = asyncio.get_running_loop().time
+        self._now = store.connection.now
 
     async def run(self) -> None:
         """

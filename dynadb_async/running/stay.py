@@ -31,7 +31,7 @@ class Stay(Place):
     def __init__(self, live: Live, user_id: str, io_timeout: float | None) -> None:
         live.store.layout.key(user_id)
         self.live: Live = live
-        self.left: TimeLeft = TimeLeft(live.operation_timeout, io_timeout)
+        self.left: TimeLeft = TimeLeft(live.connection.now, live.operation_timeout, io_timeout)
         most = live.queue.patience
         super().__init__(live.queue, user_id, most if io_timeout is None else max(0.0, min(io_timeout, most)))
         self._work: AbstractContextManager[Observer | None] = (
@@ -115,7 +115,8 @@ class Stay(Place):
             if next_number is None or next_number > self.number:
                 return
             self.leave()
-        self.is_left, self.is_first = False, self.queue.is_free(self.user_id)
+        self.is_left: bool = False
+        self.is_first: bool = self.queue.is_free(self.user_id)
         if not self.is_first:
             self.is_first = await self.queue.wait(self.user_id, self._patience_left(), None, self.number)
 

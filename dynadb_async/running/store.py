@@ -1,6 +1,5 @@
 """One user's item, read, deleted, and made into a turn."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -37,7 +36,7 @@ class Store:
     async def load(self, user_id: str, session: Session | None, turn_id: str | None, *, until: float) -> Turn[Any]:
         """The user's turn that begins now."""
         request = self._read_request(user_id, is_consistent=self.layout.config.table.consistent_read)
-        read_at = asyncio.get_running_loop().time()
+        read_at = self.connection.now()
         members, body = await self.connection.call(request, until=until)
         item = members.get("Item")
         turn = items.turn_from_item(
