@@ -11,6 +11,7 @@ from livekit.agents.voice.io import TextOutput
 from dynadb_async import AsyncDynamoDb
 from examples.livekit_agent import PROMPT, TALK, agent_for, kept, past
 from examples.transcript import Transcript
+from tests.frameworks.conftest import AllKept
 from tests.frameworks.typechecks import problems_in
 
 Step = str | FunctionToolCall | asyncio.Event
@@ -161,3 +162,8 @@ async def test_a_long_past_is_not_told_whole(db: AsyncDynamoDb[Any]) -> None:
 def test_types() -> None:
     """Whoever copies the example gets no complaint from a type checker."""
     assert problems_in("examples/livekit_agent.py") == ""
+
+
+async def test_twenty_writers_while_answers_are_lost(all_kept: AllKept) -> None:
+    """Items of one conversation, of calls in two processes: each once."""
+    await all_kept("voice_agents", "LiveKit Agents: the recipe")

@@ -26,6 +26,7 @@ from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
 from dynadb_async import AsyncDynamoDb
 from examples.pipecat_bot import PROMPT, TALK, call, context_for, keep
 from examples.transcript import Transcript
+from tests.frameworks.conftest import AllKept
 from tests.frameworks.typechecks import problems_in
 
 PATIENCE = 60  # seconds
@@ -213,3 +214,8 @@ async def test_silence_is_not_kept(db: AsyncDynamoDb[Any], is_empty: bool) -> No
 def test_types() -> None:
     """Whoever copies the example gets no complaint from a type checker."""
     assert problems_in("examples/pipecat_bot.py") == ""
+
+
+async def test_twenty_writers_while_answers_are_lost(all_kept: AllKept) -> None:
+    """Items of one conversation, of calls in two processes: each once."""
+    await all_kept("voice_agents", "Pipecat: the recipe")

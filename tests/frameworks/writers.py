@@ -183,6 +183,22 @@ def ask_sdk(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
     return lambda text: db.handle("user", page["answered_by"](skill, {"text": text})), read
 
 
+def voice_agents(db: AsyncDynamoDb[Any]) -> tuple[Write, Read]:
+    """What LiveKit's and Pipecat's recipes store each item of a call with."""
+    from examples.transcript import Transcript  # noqa: PLC0415 - not needed by the others
+
+    talk = db.conversation("user", "calls")
+
+    async def write(text: str) -> None:
+        async with Transcript(talk) as transcript:
+            transcript.add(text, {"role": "user", "content": text})
+
+    async def read() -> list[str]:
+        return [message["content"] for message in (await talk.messages()).messages]
+
+    return write, read
+
+
 OURS = {
     made.__name__: made
     for made in (
@@ -196,6 +212,7 @@ OURS = {
         bot_framework,
         documents_replaced,
         ask_sdk,
+        voice_agents,
     )
 }
 
