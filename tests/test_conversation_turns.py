@@ -314,3 +314,21 @@ async def test_turns_of_processes_under_faults(dynamodb_local: Engine, table_nam
 
     assert [] == violations(history)
     assert count < len(history.turns)
+
+
+async def test_turns_at_once_some_of_which_add_messages(db: Db) -> None:
+    """Turns that are stored together, and those that can't be, for their messages, keep their order; all are there."""
+
+    async def visit(turn: Turn[dict[str, Any]]) -> int:
+        visits: int = turn.user.data.get("visits", 0) + 1
+        turn.user.data["visits"] = visits
+        if visits % 3:
+            turn.conversation("talk").add(visits)
+        return visits
+
+    await db.handle(USER, visit)
+    visits = await asyncio.gather(*(db.handle(USER, visit, io_timeout=30) for _ in range(11)))
+
+    assert list(range(2, 13)) == visits
+    assert {"visits": 12} == (await db.export(USER))["user"]["data"]
+    assert [1, 2, 4, 5, 7, 8, 10, 11] == (await db.conversation(USER, "talk").messages()).messages
