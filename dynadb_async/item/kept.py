@@ -58,8 +58,9 @@ def kept_of(layout: Layout, value: AttributeValue | None, element: Element, body
     members: dict[str, tuple[bytes | int, bytes | tuple[int, int]]] = {}
     position = missed = 0
     for name, member in data.items():
+        kind = type(member)
         # NaN, which can't be stored, would look like None.
-        if type(member) in (list, dict) and len(print_ := _print(member)) >= WORTH and b"null" not in print_:
+        if (kind is list or kind is dict) and len(print_ := _print(member)) >= WORTH and b"null" not in print_:
             json = encoded(values[name])
             if not members and len(print_) <= SHORT:
                 members[name] = print_, json

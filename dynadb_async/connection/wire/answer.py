@@ -65,12 +65,13 @@ class HttpAnswer:
 
     __slots__ = ("body", "checksum", "date", "distrust", "id", "keeps", "length", "status")
 
+    body: bytes
+    distrust: Callable[[], object]
+
     def __init__(self, raw: bytes | bytearray, end: int) -> None:
         self.status: int = OK
         self.keeps: bool = True
         self.date: str = ""
-        self.body: bytes = b""
-        self.distrust: Callable[[], object] = object
         form = USUAL.fullmatch(raw, 0, end)
         length, request_id, checksum = self._read(raw, end) if form is None else form.groups()
         self.id: bytes = request_id

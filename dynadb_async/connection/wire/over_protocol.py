@@ -44,8 +44,7 @@ class ProtocolTransport:
             if connection is None:
                 connection = await self._connected(until)
                 now = loop.time()
-            latest = now + self._pace.read_timeout
-            latest = min(until, latest)
+            latest = min(until, now + self._pace.read_timeout)
             look = latest if attempts is None else min(latest, now + self._patience_of(attempts))
             answer = connection.ask(request, now, latest, look, attempts)
             try:
