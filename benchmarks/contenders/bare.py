@@ -9,7 +9,7 @@ from attrs import define, field
 from botocore.credentials import Credentials
 
 from dynadb_async import AsyncDynamoDb, ClientConfig, DynamoDbConfig, DynamoDbSerializer, TableConfig
-from dynadb_async.connection.wire.signature import SignedRequest, Signer
+from dynadb_async.connection.wire.signature import Signer
 
 
 @define
@@ -30,11 +30,11 @@ class Requests:
         factory=lambda: Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"])
     )
 
-    def load(self, user: str) -> SignedRequest:
+    def load(self, user: str) -> bytes:
         """GetItem."""
         return self._signed("GetItem", self.get | {"Key": {"userId": {"S": user}}})
 
-    def save(self, user: str, data: dict[str, Any]) -> SignedRequest:
+    def save(self, user: str, data: dict[str, Any]) -> bytes:
         """The adapter's UpdateItem with this user's data in it."""
         values = self.update["ExpressionAttributeValues"]
         name = next(name for name, value in values.items() if "data" in value.get("M", ()))
@@ -43,12 +43,12 @@ class Requests:
             "UpdateItem", self.update | {"Key": {"userId": {"S": user}}, "ExpressionAttributeValues": values}
         )
 
-    def put(self, item: dict[str, Any]) -> SignedRequest:
+    def put(self, item: dict[str, Any]) -> bytes:
         """PutItem of all attributes."""
         stored = {name: self.codec.serialize(value) for name, value in item.items()}
         return self._signed("PutItem", {"TableName": "users", "Item": stored})
 
-    def _signed(self, operation: str, parameters: dict[str, Any]) -> SignedRequest:
+    def _signed(self, operation: str, parameters: dict[str, Any]) -> bytes:
         return self.signer.signed(self.credentials, f"DynamoDB_20120810.{operation}", orjson.dumps(parameters))
 
     def data_of(self, answer: bytes) -> dict[str, Any]:
@@ -68,4 +68,4 @@ async def requests_of_adapter(endpoint: str, netloc: str) -> Requests:
     async with AsyncDynamoDb(config, aws_session=session) as db, db.turn("user-1"):
         pass
     get, update = map(orjson.loads, sent)
-    return Requests(Signer(environ["AWS_DEFAULT_REGION"], netloc), get, update)
+    return Requests(Signer(environ["AWS_DEFAULT_REGION"], netloc, "bare"), get, update)

@@ -17,7 +17,6 @@ import orjson
 
 from benchmarks.contenders.bare import Requests, requests_of_adapter
 from benchmarks.driver import Turn
-from dynadb_async.connection.wire.signature import CONTENT_TYPE, SignedRequest
 
 LENGTH = re.compile(rb"[Cc]ontent-[Ll]ength: ?(\d+)")
 
@@ -81,38 +80,29 @@ async def contender(endpoint: str, way: str) -> AsyncIterator[Turn]:
         return answer
 
     requests = await requests_of_adapter(endpoint, place.netloc)
-    yield (_turns if way == "turn" else _exchanges)(requests, ask, place.netloc)
+    yield (_turns if way == "turn" else _exchanges)(requests, ask)
     for connection in every:
         connection.transport.abort()
 
 
-def _turns(requests: Requests, ask: Ask, netloc: str) -> Turn:
+def _turns(requests: Requests, ask: Ask) -> Turn:
     async def turn(user: str) -> None:
-        data = requests.data_of(await ask(_http(requests.load(user), netloc)))
+        data = requests.data_of(await ask(requests.load(user)))
         data["visits"] += 1
-        orjson.loads(await ask(_http(requests.save(user, data), netloc)))
+        orjson.loads(await ask(requests.save(user, data)))
 
     return turn
 
 
-def _exchanges(requests: Requests, ask: Ask, netloc: str) -> Turn:
+def _exchanges(requests: Requests, ask: Ask) -> Turn:
     """The same bytes each time."""
-    load = _http(requests.load("user-1"), netloc)
+    load = requests.load("user-1")
     save = b""
 
     async def turn(user: str) -> None:
         nonlocal save
         answer = await ask(load)
-        save = save or _http(requests.save(user, requests.data_of(answer)), netloc)
+        save = save or requests.save(user, requests.data_of(answer))
         await ask(save)
 
     return turn
-
-
-def _http(request: SignedRequest, netloc: str) -> bytes:
-    head = (
-        f"POST / HTTP/1.1\r\nHost: {netloc}\r\nContent-Type: {CONTENT_TYPE}\r\nX-Amz-Target: {request.scope.target}\r\n"
-        f"X-Amz-Date: {request.scope.date}\r\nAuthorization: {request.authorization}\r\n"
-        f"Content-Length: {len(request.body)}\r\n\r\n"
-    )
-    return head.encode() + request.body
