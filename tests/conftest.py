@@ -16,6 +16,7 @@ from tests import engines
 from tests.engines import Engine
 from tests.shared import LentEngines, OwnEngines
 from tests.sizes import IS_LARGE
+from tests.slow_server import slow_server
 from tests.tables import Table, new_table
 
 # In CI a red run must mean that the change broke it; at a desk every run looks somewhere new.
@@ -128,6 +129,13 @@ def dynalite(request: pytest.FixtureRequest) -> Engine:
 def slow_dynalite(request: pytest.FixtureRequest) -> Engine:
     """A dynalite whose tables are CREATING and DELETING for one second."""
     return _running(request, "slow-dynalite")
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[Engine]:
+    """A server that takes 50 ms for each request, so that others come meanwhile."""
+    with slow_server() as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

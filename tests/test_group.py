@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -23,18 +23,10 @@ from tests.engines import PATIENCE, Engine
 from tests.hot_user import USER, Counted, Db, count, visits_of
 from tests.proxy import Fault, FaultProxy, script, sometimes
 from tests.sessions import adapter_on, visit
-from tests.slow_server import slow_server
 
 Handled = Turn[dict[str, Any]]
 
 TOGETHER = 7
-
-
-@pytest.fixture(scope="module")
-def slow() -> Iterator[Engine]:
-    """A server that takes its time, so that others come meanwhile."""
-    with slow_server() as engine:
-        yield engine
 
 
 @pytest.fixture

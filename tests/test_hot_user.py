@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -32,14 +32,6 @@ from tests.hot_user import (
 from tests.proxy import Fault, FaultProxy, no_fault, script
 from tests.seam import with_faults
 from tests.sessions import adapter_on, visit
-from tests.slow_server import slow_server
-
-
-@pytest.fixture(scope="module")
-def slow() -> Iterator[Engine]:
-    """A server that takes 50 ms for each request."""
-    with slow_server() as engine:
-        yield engine
 
 
 @pytest.fixture

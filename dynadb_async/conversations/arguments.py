@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from dynadb_async.conversations.layout import LONGEST_APPEND_ID, TURN_MARK
 from dynadb_async.errors import SerializationError
 from dynadb_async.turn import Page
+from dynadb_async.values.stored_text import is_text
 
 
 def checked_number(
@@ -57,11 +58,8 @@ def checked_append_id(append_id: str | None) -> str | None:
     if append_id is None:
         return None
     problem = f"expected a text of 1 to {LONGEST_APPEND_ID} bytes, such as the platform's id of the message"
-    try:
-        if 1 <= len(append_id.encode()) <= LONGEST_APPEND_ID and not append_id.startswith(TURN_MARK):
-            return append_id
-    except (AttributeError, UnicodeEncodeError):
-        pass
+    if is_text(append_id, LONGEST_APPEND_ID) and not append_id.startswith(TURN_MARK):
+        return append_id
     raise SerializationError(problem, ("append_id",))
 
 

@@ -15,6 +15,7 @@ from dynadb_async.item.reply import check_data
 from dynadb_async.values.attribute_json import encoded, parsed
 from dynadb_async.values.serializer import AttributeValue
 from dynadb_async.values.size import fits
+from dynadb_async.values.stored_text import is_text
 
 WRITE, TURN, RESPONSE, LOST = "write", "turn", "response", "lost"
 OPEN, DIGEST = "open", "digest"
@@ -112,11 +113,8 @@ def checked_turn_id(turn_id: str | None) -> str | None:
     if turn_id is None:
         return None
     problem = f"expected a text of 1 to {LONGEST_TURN_ID} bytes, such as the platform's id of the request"
-    try:
-        if 1 <= len(turn_id.encode()) <= LONGEST_TURN_ID:
-            return turn_id
-    except (AttributeError, UnicodeEncodeError):
-        pass
+    if is_text(turn_id, LONGEST_TURN_ID):
+        return turn_id
     raise SerializationError(problem, ("turn_id",))
 
 

@@ -18,6 +18,14 @@ def as_stored(value: Any) -> Any:
     return value if type(value) is not str or is_unicode(value) else StoredText(value)
 
 
+def is_text(value: Any, longest: int) -> bool:
+    """Whether *value* is a text of 1 to *longest* bytes in UTF-8."""
+    try:
+        return 1 <= len(value.encode()) <= longest
+    except (AttributeError, UnicodeEncodeError):
+        return False
+
+
 def is_unicode(text: str) -> bool:
     """Whether it has a form in UTF-8."""
     try:
