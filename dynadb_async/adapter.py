@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
 from dynadb_async.config import Conversations, DynamoDbConfig
 from dynadb_async.errors import UsageError
-from dynadb_async.item import Layout, UserData, checked_clock
+from dynadb_async.item import Layout, UserData, check_user_id, checked_clock
 from dynadb_async.running.arguments import check_parts, checked_config
 from dynadb_async.running.block import TurnBlock
 from dynadb_async.running.handling import handled
@@ -172,7 +172,7 @@ class AsyncDynamoDb(Upkeep, Generic[T]):
             RequestError: DynamoDB or the network refused, or did not answer in time.
         """
         live = self._running()
-        self._layout.key(user_id)
+        check_user_id(user_id)
         return await live.load(user_id, session, turn_id, live.time_left())
 
     async def save(self, turn: Turn[T]) -> None:
@@ -213,7 +213,7 @@ class AsyncDynamoDb(Upkeep, Generic[T]):
         """
         from dynadb_async.conversations.conversation import conversation_of  # noqa: PLC0415 - for who has them
 
-        return conversation_of(self._log, self._layout, self._conversations_config(), user_id, conversation_id)
+        return conversation_of(self._log, self._conversations_config(), user_id, conversation_id)
 
     async def conversations(self, user_id: str) -> "AsyncIterator[ConversationInfo]":
         """

@@ -53,7 +53,7 @@ class Logs:
         exported = {}
         async with self.log.working("read"):
             for info in await self.log.infos(user_id):
-                names = names_of(self.log.users, self.log.config, user_id, info.id)
+                names = names_of(self.log.config, user_id, info.id)
                 page = await self.log.pages.page(names, None, None, until=None, is_consistent=True)
                 exported[info.id] = {
                     "messages": page.messages,

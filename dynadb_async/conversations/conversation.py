@@ -18,7 +18,6 @@ from dynadb_async.conversations.face import Appended, ConversationInfo
 from dynadb_async.conversations.layout import Names, names_of
 from dynadb_async.conversations.log import Log
 from dynadb_async.conversations.pages import Place
-from dynadb_async.item import Layout
 from dynadb_async.turn import Page
 
 
@@ -138,8 +137,6 @@ class Conversation:
             await log.delete(self._names)
 
 
-def conversation_of(
-    log: Callable[[], Log], users: Layout, config: Conversations, user_id: str, conversation_id: str
-) -> Conversation:
+def conversation_of(log: Callable[[], Log], config: Conversations, user_id: str, conversation_id: str) -> Conversation:
     """See `AsyncDynamoDb.conversation`."""
-    return Conversation(log=log, names=names_of(users, config, user_id, conversation_id))
+    return Conversation(log=log, names=names_of(config, user_id, conversation_id))

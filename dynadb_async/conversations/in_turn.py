@@ -125,7 +125,7 @@ class TurnLog:
 
     def conversation(self, conversation_id: str) -> TurnConversation:
         """The one with this id; the same each time."""
-        names = names_of(self.log.users, self.log.config, self.turn.user.id, conversation_id)
+        names = names_of(self.log.config, self.turn.user.id, conversation_id)
         return self._by_names.setdefault(names, TurnConversation(names, self.turn, self.log))
 
     def pending(self) -> list[TurnConversation]:
@@ -176,8 +176,7 @@ class TurnLog:
                     self.log.appender.heads.remember(member.conversation.names, member.update.head)
                 return
             if refusal.is_refused(0):
-                users = self.log.users
-                raise ConditionFailedError(refusal.item(0, users.key(self.turn.user.id)))
+                raise ConditionFailedError(refusal.item(0, update.key))
             heads |= await self._heads_after(members, refusal, refusals, until)
             refusals += 1
         # What there was to add was stored by another delivery.

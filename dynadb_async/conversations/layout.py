@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from dynadb_async.config import Conversations
 from dynadb_async.errors import MalformedItemError, SerializationError
-from dynadb_async.item.layout import Item, Layout, time_of_attribute
+from dynadb_async.item.layout import Item, check_user_id, time_of_attribute
 
 NAME = "name"
 HEADS, ENTRIES = "h/", "c/"
@@ -192,7 +192,7 @@ class Names:
         return f"{ENTRIES}{self.id}/{str(number).zfill(DIGITS)}"
 
 
-def names_of(users: Layout, config: Conversations, user_id: str, conversation_id: str) -> Names:
+def names_of(config: Conversations, user_id: str, conversation_id: str) -> Names:
     """
     The keys of a conversation.
 
@@ -200,7 +200,7 @@ def names_of(users: Layout, config: Conversations, user_id: str, conversation_id
         InvalidUserIdError: The user's id is no text of 1 to 2048 bytes.
         SerializationError: The conversation's id is none.
     """
-    users.key(user_id)
+    check_user_id(user_id)
     return Names(key_name=config.table.primary_key_column, user_id=user_id, id=quoted(conversation_id))
 
 

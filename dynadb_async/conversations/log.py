@@ -29,7 +29,7 @@ from dynadb_async.conversations.sweeping import Sweeper
 from dynadb_async.conversations.working import Working
 from dynadb_async.conversations.writing import EVERYTHING, Writing
 from dynadb_async.errors import VersionConflictError
-from dynadb_async.item import Item, Layout
+from dynadb_async.item import Item, check_user_id
 from dynadb_async.running.live import Live
 from dynadb_async.running.table import Table
 from dynadb_async.turn import Page
@@ -45,7 +45,6 @@ class Log:
     Attributes:
         config: The settings.
         calls: The requests.
-        users: How users' ids are checked.
         appender: The appends.
         pages: The reads.
         clock: What time it is, aware and in UTC.
@@ -56,7 +55,6 @@ class Log:
 
     config: Conversations
     calls: Calls
-    users: Layout
     appender: Appender
     pages: Pages
     clock: Callable[[], datetime]
@@ -74,7 +72,6 @@ class Log:
         return cls(
             config=config,
             calls=calls,
-            users=live.store.layout,
             appender=Appender(calls=calls, keep=config.keep, clock=clock, heads=heads),
             pages=Pages(calls=calls, serializer=config.serializer, clock=clock, found_dead=sweeper.found),
             clock=clock,
@@ -175,7 +172,7 @@ class Log:
 
     def all_of(self, user_id: str) -> Names:
         """What all conversations of a user have in common; the user's id is checked."""
-        self.users.key(user_id)
+        check_user_id(user_id)
         return Names(key_name=self.config.table.primary_key_column, user_id=user_id, id="")
 
     async def delete(self, names: Names) -> None:

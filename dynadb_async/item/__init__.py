@@ -2,7 +2,7 @@
 
 from dynadb_async.item.conflict import check_policy, is_written, rebased
 from dynadb_async.item.elements import attributes_of_turn, history_entry
-from dynadb_async.item.layout import Item, Layout, checked_clock, new_write_id
+from dynadb_async.item.layout import Item, Layout, check_user_id, checked_clock, new_write_id
 from dynadb_async.item.loading import Loaded, note_duplicate, turn_from_item
 from dynadb_async.item.recent import checked_turn_id, entry_of_turn, new_entry, recent_turns
 from dynadb_async.item.snapshot import Snapshot
@@ -22,6 +22,7 @@ __all__ = [
     "UserData",
     "attributes_of_turn",
     "check_policy",
+    "check_user_id",
     "checked_clock",
     "checked_turn_id",
     "entry_of_turn",

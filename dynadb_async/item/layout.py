@@ -73,23 +73,7 @@ class Layout:
         return tuple(name for name, on in is_on.items() if on)
 
     def key(self, user_id: str) -> Item:
-        """
-        The item's key.
-
-        Raises:
-            InvalidUserIdError: No text of 1 to 2048 bytes.
-        """
-        if type(user_id) is not str:
-            msg = f"expected the user id as a str, got {type(user_id).__name__}; take it from the platform's request"
-            raise InvalidUserIdError(msg)
-        try:
-            length = len(user_id.encode())
-        except UnicodeEncodeError:
-            msg = "the user id holds a lone surrogate, which UTF-8 can't express"
-            raise InvalidUserIdError(msg) from None
-        if not 1 <= length <= LONGEST_KEY:
-            msg = f"expected a user id of 1 to {LONGEST_KEY} bytes in UTF-8, got {length}"
-            raise InvalidUserIdError(msg)
+        """The key of a user's item, whose id was looked at by `check_user_id` or is stored already."""
         return {self.key_name: {"S": user_id}}
 
     def element(self, item: Item, name: str) -> Element:
@@ -154,6 +138,26 @@ class Layout:
         return expires_at <= now.timestamp()
 
 
+def check_user_id(user_id: str) -> None:
+    """
+    Refuse what can't be a key: where it is handed in, so that nothing is done before.
+
+    Raises:
+        InvalidUserIdError: No text of 1 to 2048 bytes.
+    """
+    if type(user_id) is not str:
+        msg = f"expected the user id as a str, got {type(user_id).__name__}; take it from the platform's request"
+        raise InvalidUserIdError(msg)
+    try:
+        length = len(user_id.encode())
+    except UnicodeEncodeError:
+        msg = "the user id holds a lone surrogate, which UTF-8 can't express"
+        raise InvalidUserIdError(msg) from None
+    if not 1 <= length <= LONGEST_KEY:
+        msg = f"expected a user id of 1 to {LONGEST_KEY} bytes in UTF-8, got {length}"
+        raise InvalidUserIdError(msg)
+
+
 def aware(moment: datetime, what: str) -> datetime:
     """
     A time that says where it is.
@@ -199,10 +203,8 @@ def time_of_attribute(value: AttributeValue | None) -> datetime | None:
     if value is None:
         return None
     text = value.get("S")
-    if text is not None:
-        return time_of_value(text)
     try:
-        return time_of_value(float(value["N"]))
+        return time_of_value(float(value["N"]) if text is None else text)
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -5,7 +5,7 @@ from typing import Any
 from dynadb_async.connection.failures import ConditionFailedError
 from dynadb_async.connection.request import Request
 from dynadb_async.errors import MalformedItemError, UsageError
-from dynadb_async.item import Item
+from dynadb_async.item import Item, check_user_id
 from dynadb_async.item.copy import UserCopy, fresh
 from dynadb_async.item.ours import user_of
 from dynadb_async.item.recent import recent_turns, write_of
@@ -76,7 +76,7 @@ def _read(live: Live, copy: UserCopy) -> tuple[str, Item | None]:
     user_id: Any = found.get(layout.key_name, {}).get("S")
     if not isinstance(user_id, str):
         raise MalformedItemError("item", f"it has no {layout.key_name}, or nothing that a user's item has")
-    layout.key(user_id)
+    check_user_id(user_id)
     return user_id, item
 
 

@@ -17,7 +17,7 @@ from dynadb_async.errors import (
     OutcomeUnknownError,
     TableNotReadyError,
 )
-from dynadb_async.item import Item, Layout, Snapshot, checked_turn_id
+from dynadb_async.item import Item, Layout, Snapshot, check_user_id, checked_turn_id
 from dynadb_async.observer import Observer
 from dynadb_async.running.arguments import check_session, check_turn
 from dynadb_async.running.beside import Beside
@@ -223,7 +223,7 @@ class Live:
 
     async def delete(self, user_id: str) -> None:
         """Delete all that is stored of the user."""
-        self.store.layout.key(user_id)
+        check_user_id(user_id)
         if self.is_enabled:
             await self._delete(user_id, self.time_left())
 
@@ -239,7 +239,7 @@ class Live:
 
     async def read(self, user_id: str) -> Item | None:
         """The user's item."""
-        self.store.layout.key(user_id)
+        check_user_id(user_id)
         if not self.is_enabled:
             return None
         with self.under_way("read"):

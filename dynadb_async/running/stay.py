@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from dynadb_async.item import Snapshot
+from dynadb_async.item import Snapshot, check_user_id
 from dynadb_async.observer import Observer
 from dynadb_async.running.group import Group
 from dynadb_async.running.line import Line, others_took_all
@@ -29,7 +29,7 @@ class Stay(Place):
     __slots__ = ("_known_from", "_observer", "_served_before", "_work", "left", "line", "live")
 
     def __init__(self, live: Live, user_id: str, io_timeout: float | None) -> None:
-        live.store.layout.key(user_id)
+        check_user_id(user_id)
         self.live: Live = live
         self.left: TimeLeft = TimeLeft(live.connection.now, live.operation_timeout, io_timeout)
         most = live.queue.patience
@@ -70,8 +70,10 @@ class Stay(Place):
     ) -> None:
         """Let the next one in."""
         self.leave()
-        self.line.served += self.is_first
-        self._leave_line(kind, error, traceback)
+        line = self.line
+        line.served += self.is_first
+        self.live.lines.leave(self.user_id, line)
+        self._work.__exit__(kind, error, traceback)
 
     def _leave_line(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
