@@ -20,7 +20,7 @@ from orjson import Fragment
 from dynadb_async import DynamoDbConfig, DynamoDbSerializer, MarshallConfig, SerializationError, Turn
 from dynadb_async.item import Item, Layout, attributes_of_turn, kept, turn_from_item
 from dynadb_async.item.recent import Entry, recent_json, recent_with
-from dynadb_async.values.attribute_json import decoded, encoded, parsed
+from dynadb_async.values.attribute_json import decoded, encoded
 from dynadb_async.values.size import attribute_size, size_bound
 from tests.test_merge import NAMES, VALUES, changed
 
@@ -250,4 +250,4 @@ def test_recent_turns_are_laid_before_others_as_text(
     expected = recent_with(config, newest, before, own_writes)
 
     written = recent_json(config, newest, encoded({"L": before}), own_writes)
-    assert {"L": expected} == parsed(written)
+    assert {"L": expected} == decoded(written)

@@ -108,7 +108,7 @@ def turn_from_item(
     if stored is None and item is not None:
         stored = Snapshot.of(layout, item, is_stored=True, body=body)
     base = Snapshot.of(layout, {}) if stored is None or is_expired else stored
-    kept = None if stored is None else kept_of(layout, live.get(USER), elements.get(USER, {}), stored.latest)
+    kept = None if stored is None else kept_of(layout, live.get(USER), elements.get(USER, {}), body or stored.latest)
     loaded = Loaded(user_id, stored, base, elements, kept, is_expired, session is None and SESSION not in elements)
     turn = Turn(
         user=User(id=user_id, data=_user_data(layout, elements, is_new=is_new), is_new=is_new),
@@ -190,7 +190,9 @@ def history_items(stored: Element) -> list[Element]:
     Raises:
         MalformedItemError: They are something else.
     """
-    items = stored.get("items") or []
+    items = stored.get("items")
+    if not items:
+        return []
     if not isinstance(items, list) or not all(isinstance(entry, dict) for entry in items):
         raise MalformedItemError("history.items", "expected a list of maps")
     return items

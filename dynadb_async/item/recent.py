@@ -12,7 +12,7 @@ from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import MalformedItemError, SerializationError
 from dynadb_async.item.layout import Item, Layout
 from dynadb_async.item.reply import check_data
-from dynadb_async.values.attribute_json import encoded, parsed
+from dynadb_async.values.attribute_json import decoded, encoded
 from dynadb_async.values.serializer import AttributeValue
 from dynadb_async.values.size import fits
 from dynadb_async.values.stored_text import is_text
@@ -124,7 +124,7 @@ def recent_json(config: DynamoDbConfig, entry: Entry, before: bytes, own_writes:
     # Where no map lies in an entry, each but the first follows another.
     is_plain = count == before.count(BETWEEN) + 1 and REPLY not in before and UNFINISHED not in before
     if own_writes or not is_plain:
-        return encoded({"L": recent_with(config, entry, parsed(before)["L"], own_writes)})
+        return encoded({"L": recent_with(config, entry, decoded(before)["L"], own_writes)})
     end = len(before) - 2
     for _ in range(count - most):
         end = before.rfind(BETWEEN, 0, end) + 3

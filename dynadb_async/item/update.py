@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define
 from orjson import Fragment
 
-from dynadb_async.connection.request import Request, parameters_of
+from dynadb_async.connection.request import Request
 from dynadb_async.errors import ItemTooLargeError
 from dynadb_async.item.layout import UPDATED_AT, Item, Layout
 from dynadb_async.item.loading import Loaded
@@ -61,7 +61,7 @@ def update_of_save(
         written[table.ttl.attribute] = {"N": str(int((now + table.ttl.after).timestamp()))}
     key = layout.key(user_id)
     request = Request("UpdateItem", table.name, _body(layout, written, over or loaded, key), key)
-    snapshot = Snapshot(written.get(UPDATED_AT), write_of(entry), recent, ((_written_by, request.body),))
+    snapshot = Snapshot(written.get(UPDATED_AT), write_of(entry), recent, b"", request.body)
     if snapshot.size_bound + (0 if stored is None else stored.size_bound) > LARGEST_ITEM:
         old = {} if stored is None else stored.item()
         beside = {name: value for name, value in old.items() if name not in written} | key
@@ -73,8 +73,8 @@ def update_of_save(
 def _body(layout: Layout, written: Item, loaded: Loaded, key: Item) -> bytes:
     condition, values = _condition(loaded)
     # An item past its TTL is a new one: what the old one held besides goes.
-    old = loaded.stored.item() if loaded.is_expired and loaded.stored is not None else {}
-    dropped = tuple([name for name in old if name not in written and name != layout.key_name])
+    old = loaded.stored.item() if loaded.is_expired and loaded.stored is not None else None
+    dropped = tuple([name for name in old if name not in written and name != layout.key_name]) if old else ()
     statement, places = _statement(
         layout.config.table.name, layout.key_name, layout.recent_name, condition, tuple(written), dropped
     )
@@ -101,13 +101,6 @@ def _statement(
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     return encoded(statement)[:-1] + b",", places
-
-
-def _written_by(body: bytes) -> Item:
-    """What the update with this *body* writes: its names and values are numbered, those of its condition are not."""
-    parameters = parameters_of(body)
-    names, values = parameters["ExpressionAttributeNames"], parameters["ExpressionAttributeValues"]
-    return {names[f"#{place[1:]}"]: value for place, value in values.items() if place[1:].isdecimal()}
 
 
 ABSENT = "attribute_not_exists(#key)"

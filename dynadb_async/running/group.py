@@ -10,7 +10,6 @@ from dynadb_async import item as items
 from dynadb_async.connection.failures import ConditionFailedError
 from dynadb_async.errors import OutcomeUnknownError, VersionConflictError
 from dynadb_async.item import Loaded, Snapshot
-from dynadb_async.item.recent import write_of
 from dynadb_async.running.line import Line, others_took_all
 from dynadb_async.running.saving import Attempt, Save, pause_after
 
@@ -171,7 +170,7 @@ class Group:
             if before is not None and not self.base.is_expired:
                 raise VersionConflictError(deleted=True)
             return False
-        is_there = items.is_written(layout, current, write_of(attempt.entry))
+        is_there = items.is_written(layout, current, attempt.write)
         if is_there:
             self._note_stored(asked_at)
             before = save.turn.loaded.stored

@@ -70,7 +70,9 @@ class Place:
         Raises:
             UsageError: The turn is inside a turn of the same user, which would wait for itself.
         """
-        outer = _held.get() and _places_around()
+        outer = _held.get()
+        if outer:
+            outer = tuple([place for place in outer if not place.is_left])
         if outer and any(place.queue is self.queue and place.user_id == self.user_id for place in outer):
             msg = "a turn inside a turn of the same user; use the outer turn, or begin this one after it ended"
             raise UsageError(msg)

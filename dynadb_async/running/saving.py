@@ -26,12 +26,14 @@ class Attempt:
     One attempt to store a turn.
 
     Attributes:
-        entry: What it adds to the recent turns; the same for all attempts of a save, as its write id names the save.
+        entry: What it adds to the recent turns; the same for all attempts of a save.
+        write: The write id in it, which names the save.
         ours: What the turn itself holds, the base of a later merge.
         update: What is written, which may have another turn's changes in it, and the request.
     """
 
     entry: Entry
+    write: str
     ours: Snapshot
     update: items.Update
 
@@ -160,7 +162,7 @@ class Save:
         is_looked_at = is_behind or loaded.is_merged or self.layout.config.touch_every is not None
         ours = items.attributes_of_turn(self.layout, turn, history_entry, now, is_whole=is_looked_at)
         has_more = turn.beside is not None and turn.beside.is_pending
-        if not has_more and items.is_unchanged(self.layout, turn, ours, now):
+        if is_looked_at and not has_more and items.is_unchanged(self.layout, turn, ours, now):
             return None
         if is_behind and self._is_caught_up(now):
             return None
@@ -194,15 +196,15 @@ class Save:
         """The attempt that writes *attributes*; *ours*, what the turn itself held, if that is something else."""
         loaded = self._loaded
         update = items.update_of_save(self.layout, attributes, entry, loaded, loaded.user_id, now, over)
-        attempt = Attempt(entry=entry, ours=update.written if ours is None else ours, update=update)
-        loaded.attempts[write_of(entry)] = attempt.ours
-        return attempt
+        write, ours = write_of(entry), update.written if ours is None else ours
+        loaded.attempts[write] = ours
+        return Attempt(entry=entry, write=write, ours=ours, update=update)
 
     def _is_settled(self, attempt: Attempt, current: Item | None, asked_at: float) -> bool:
         """Whether *current*, which is stored instead of what was loaded, leaves nothing to do."""
         if current is None:
             return False
-        if items.is_written(self.layout, current, write_of(attempt.entry)):
+        if items.is_written(self.layout, current, attempt.write):
             self.saved(attempt, current, asked_at)
             return True
         return self._is_duplicate(current)
@@ -213,7 +215,7 @@ class Save:
         before = loaded.stored
         stored = attempt.left_of(loaded) if current is None else Snapshot.of(self.layout, current, is_stored=True)
         is_merged = current is not None or attempt.ours is not written
-        loaded.saved(write_of(attempt.entry), attempt.ours, stored, is_merged=is_merged)
+        loaded.saved(attempt.write, attempt.ours, stored, is_merged=is_merged)
         if self.line.guests > 1:
             self.line.pace = self._now() - asked_at
             self.line.told(stored, before=before, asked_at=asked_at)

@@ -65,10 +65,15 @@ def decoded(body: bytes, *maps: str) -> Any:
     """
     What is in *body*, binaries as bytes in its members named *maps*: objects of attribute values, or lists around them.
 
+    All others stay in base64, as they are sent.
+
     Raises:
         ValueError, TypeError, AttributeError, RecursionError: It is no JSON, or there is something else in *maps*.
     """
-    members = parsed(body)
+    try:
+        members = orjson.loads(body)
+    except ValueError:
+        members = _with_surrogates(body)
     # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked. One
     # byte is found far quicker than two.
     if b"B" in body and _may_hold_binaries(body) and isinstance(members, dict):
@@ -80,19 +85,9 @@ def decoded(body: bytes, *maps: str) -> Any:
     return members
 
 
-def parsed(body: bytes) -> Any:
-    """
-    What is in *body*, binaries in base64, as they are sent.
-
-    Raises:
-        ValueError: It is no JSON in UTF-8.
-        RecursionError: It is nested too deep.
-    """
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        if b"\\ud" not in body.lower():
-            raise
+def _with_surrogates(body: bytes) -> Any:
+    if b"\\ud" not in body.lower():
+        raise ValueError
     # From bytes it would take UTF-16, too, and a byte-order mark; and it knows numbers that JSON doesn't.
     return as_stored(json.loads(body.decode(), parse_constant=_refuse))
 
