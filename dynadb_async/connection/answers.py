@@ -9,7 +9,7 @@ import orjson
 from dynadb_async.connection.failures import CORRUPT, AttemptFailedError
 from dynadb_async.connection.refusals import refusal_of
 from dynadb_async.connection.request import Request
-from dynadb_async.connection.shape import MAY_BE_EMPTY, check_key, check_shape
+from dynadb_async.connection.shape import MAY_BE_EMPTY, check_answer
 from dynadb_async.values.attribute_json import decoded
 
 OK = 200
@@ -36,6 +36,10 @@ class Answer(NamedTuple):
     def __repr__(self) -> str:
         """Nothing of what is in it."""
         return "Answer(…)"
+
+
+DONE = Answer({}, EMPTY)
+"""What there is to say of most writes."""
 
 
 class Received(Protocol):
@@ -68,26 +72,16 @@ def answer_of(request: Request, received: Received) -> Answer:
         TransactionRefusedError: The same of a transaction.
     """
     body = received.body
-    check_checksum(received.checksum, body)
+    # Where the server states one; moto does not.
+    if received.checksum is not None and received.checksum != str(zlib.crc32(body)):
+        raise AttemptFailedError(CORRUPT)
     if received.status != OK:
         raise refusal_of(request, error_answer(received.status, received.request_id, body))
     if body == EMPTY and request.operation in MAY_BE_EMPTY:
-        return Answer({}, body)
+        return DONE
     members: Any = decode(body)
-    check_shape(request.operation, members)
-    check_key(request, members)
+    check_answer(request, members)
     return Answer(members, body)
-
-
-def check_checksum(stated: str | None, body: bytes) -> None:
-    """
-    Compare *body* with the CRC32 that the server states, where it does (moto does not).
-
-    Raises:
-        AttemptFailedError: They differ.
-    """
-    if stated is not None and stated != str(zlib.crc32(body)):
-        raise AttemptFailedError(CORRUPT)
 
 
 def decode(body: bytes) -> Any:

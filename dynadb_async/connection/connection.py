@@ -21,7 +21,7 @@ from dynadb_async.connection.failures import (
 from dynadb_async.connection.given_up import error_of
 from dynadb_async.connection.operations import OPERATIONS
 from dynadb_async.connection.request import Request
-from dynadb_async.connection.retry import Attempts, RetryBudget
+from dynadb_async.connection.retry import TOKENS, Attempts, RetryBudget
 from dynadb_async.connection.shape import units_of
 from dynadb_async.connection.ways import Ways
 from dynadb_async.errors import DynaDbError
@@ -97,7 +97,8 @@ class Connection:
                 failure = error.failure if error.failure is not NOT_BEGUN else failure
                 # What a user sees is raised outside of this handler, for the SDK's own text may show what was sent.
             else:
-                attempts.succeeded()
+                if self.budget.tokens < TOKENS:
+                    attempts.succeeded()
                 return answer
             may_have_happened |= failure.may_have_happened
             pause = attempts.pause_after(failure, self.now())

@@ -96,5 +96,4 @@ class Attempts:
 
     def succeeded(self) -> None:
         """Give back what the retries took, and a little more."""
-        if self.budget.tokens < TOKENS:
-            self.budget.give(self.paid + 1)
+        self.budget.give(self.paid + 1)

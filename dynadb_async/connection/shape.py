@@ -14,6 +14,25 @@ MAY_BE_EMPTY = {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWrite
 NAMED = {"KeySchema": "KeyType", "AttributeDefinitions": "AttributeType"}
 
 
+def check_answer(request: Request, answer: Any) -> None:
+    """
+    It has the members that belong to it, and is of what was asked for.
+
+    Raises:
+        AttemptFailedError: It is something else, or the answer to another request.
+    """
+    if request.operation == "GetItem" and type(answer) is dict and len(answer) == 1 and "Item" in answer:
+        # What nearly all answers are.
+        item = answer["Item"]
+        check_item(item)
+        for name, value in request.key.items():
+            if item.get(name) != value:
+                raise AttemptFailedError(CORRUPT)
+        return
+    check_shape(request.operation, answer)
+    check_key(request, answer)
+
+
 def check_shape(operation: str, answer: Any) -> None:
     """
     The answer has the members that belong to it, and an item is a map of attribute values.
@@ -23,10 +42,6 @@ def check_shape(operation: str, answer: Any) -> None:
     """
     if type(answer) is not dict:
         raise AttemptFailedError(CORRUPT)
-    if operation == "GetItem" and len(answer) == 1 and "Item" in answer:
-        # What nearly all answers are.
-        check_item(answer["Item"])
-        return
     asked = OPERATIONS[operation]
     if asked.members is not None and not asked.members.issuperset(answer):
         raise AttemptFailedError(CORRUPT)

@@ -129,7 +129,7 @@ class DynamoDbSerializer:
             SerializationError: Something in it has no DynamoDB form; the path starts at *element*.
         """
         try:
-            form = self._form(element, LEVELS)
+            form = self._forms.get(type(element), self._unusual)(element, LEVELS)
         except SerializationError as error:
             if error.problem is TOO_DEEP and (path := way_round(element, error.path)):
                 raise SerializationError(CIRCULAR, path) from None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dynadb_async.errors import SerializationError
-from dynadb_async.values.numeral import number_from, refuse_collisions
+from dynadb_async.values.numeral import SURELY_EXACT, number_from, refuse_collisions
 from dynadb_async.values.stored_text import StoredText
 
 UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
@@ -41,6 +41,8 @@ def _read_map(content: Mapping[str, Any]) -> dict[str, Any]:
                 members[name] = inner
             elif tag == "N" and inner.isdecimal():
                 members[name] = int(inner)
+            elif tag == "N" and "." in inner and len(inner) <= SURELY_EXACT and "e" not in inner and "E" not in inner:
+                members[name] = float(inner)
             else:
                 members[name] = readers[tag](inner)
         except SerializationError as error:

@@ -108,10 +108,9 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(UnusualAnswerError())
             return
         try:
-            if self._head is None:
-                self._read_head()
-            if self._head is not None and self._end >= self._body_at + self._head.length:
-                self._finish(self._head)
+            head = self._head or self._read_head()
+            if head is not None and self._end >= self._body_at + head.length:
+                self._finish(head)
         except UnusualAnswerError as error:
             error.is_first = not self.answers
             self._fail(error)
@@ -171,11 +170,6 @@ class Connection(asyncio.BufferedProtocol):
             return now + kept_waiting
         return self._until if self._attempts is None else self._looks(self._attempts, self._asked, now)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether the next request may be sent."""
-        return self._answer is None and self.is_usable
-
     def is_quiet(self, now: float) -> bool:
         """Whether an idle connection can be used: no end and no stray bytes wait behind the event loop's back."""
         if not self.is_usable:
@@ -198,14 +192,15 @@ class Connection(asyncio.BufferedProtocol):
         self._answer = None
         self.abort()
 
-    def _read_head(self) -> None:
+    def _read_head(self) -> HttpAnswer | None:
         at = self._buffer.find(b"\r\n\r\n", 0, self._end)
         if at < 0:
             if self._end > LARGEST_HEAD:
                 raise UnusualAnswerError
-            return
+            return None
         self._body_at = at + 4
-        self._head = HttpAnswer(self._buffer, self._body_at)
+        self._head = head = HttpAnswer(self._buffer, self._body_at)
+        return head
 
     def _finish(self, head: HttpAnswer) -> None:
         end = self._body_at + head.length
@@ -213,9 +208,11 @@ class Connection(asyncio.BufferedProtocol):
             raise UnusualAnswerError
         head.body, head.distrust = bytes(self._view[self._body_at : end]), self.abort
         is_copy = head.id == self._latest_id != b""
+        below, transport = self._below, self._transport
+        unsent = below.get_write_buffer_size() or (below is not transport and transport.get_write_buffer_size())
         # What was answered before it was sent whole would be read on as the next request; and with a copy of the
         # last answer, one has come to the wrong request.
-        if is_copy or not head.keeps or self._unsent():
+        if is_copy or unsent or not head.keeps:
             self.abort()
         self._latest_id, self._head = head.id, None
         self._end = 0
@@ -229,12 +226,6 @@ class Connection(asyncio.BufferedProtocol):
             answer.set_exception(AttemptFailedError(CORRUPT))
         else:
             answer.set_result(head)
-
-    def _unsent(self) -> int:
-        if self._transport is None:
-            return 0
-        below: int = self._below.get_write_buffer_size()
-        return below if self._below is self._transport else below + int(self._transport.get_write_buffer_size())
 
     def _grow(self) -> None:
         size = 2 * self._end

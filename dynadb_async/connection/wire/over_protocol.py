@@ -44,8 +44,10 @@ class ProtocolTransport:
             if connection is None:
                 connection = await self._connected(until)
                 now = loop.time()
-            latest = min(until, now + self._pace.read_timeout)
-            look = latest if attempts is None else min(latest, now + self._patience_of(attempts))
+            look = latest = min(until, now + self._pace.read_timeout)
+            if attempts is not None:
+                patience = self._patience.after(attempts.made) if attempts.made else self._patience.seconds
+                attempts.patience, look = patience, min(latest, now + patience)
             answer = connection.ask(request, now, latest, look, attempts)
             try:
                 found = await answer
@@ -55,15 +57,11 @@ class ProtocolTransport:
             connection.idle_since = then = loop.time()
             self._patience.learn(then - now)
             self._silent = 0
-            if connection.is_idle:
+            if connection.is_usable:
                 self._idle.append(connection)
             return found
         finally:
             self._places.leave()
-
-    def _patience_of(self, attempts: Attempts) -> float:
-        patience = attempts.patience = self._patience.after(attempts.made) if attempts.made else self._patience.seconds
-        return patience
 
     def _looked_at(self, attempts: Attempts, asked: float, now: float) -> float:
         """Until when to wait for what was *asked* then: no longer, if it may be given up as answers take by now."""
