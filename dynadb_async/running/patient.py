@@ -53,21 +53,11 @@ class PatientStay(Stay):
         Raises:
             RequestTimeoutError: The turns before it took all of its time.
         """
+        if not self._has_waited():
+            return
         requests = 2 if self.line.known_since(self._known_from) is None else 1
-        is_called = self.is_first or self.is_stuck()
-        if not is_called or (self._has_waited() and self._is_late(requests=requests)):
+        if not (self.is_first or self.is_stuck()) or self._is_late(requests=requests):
             raise others_took_all("GetItem")
-
-    async def save(self, turn: Turn[Any]) -> None:
-        """
-        Store *turn*.
-
-        Raises:
-            RequestTimeoutError: The turns before it left so little time that nobody would know what became of it.
-        """
-        if self._has_waited() and self._is_late():
-            raise others_took_all("UpdateItem")
-        await self.live.save(turn, self.left, self.line)
 
     async def is_grounded(self) -> bool:
         """
@@ -99,9 +89,11 @@ class PatientStay(Stay):
             if together is not None:
                 with self.live.under_way("save", self._observer):
                     return await together
-        if not await self.is_grounded():
+        if self.ground is not None and not await self.is_grounded():
             return False
-        await self.save(turn)
+        if self._has_waited() and self._is_late():
+            raise others_took_all("UpdateItem")
+        await self.live.save(turn, self.left, self.line)
         return True
 
     async def _together(self, turn: Turn[Any]) -> Awaitable[bool] | None:
