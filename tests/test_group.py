@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import define, evolve, field
 
 from dynadb_async import (
     AsyncDynamoDb,
@@ -15,10 +15,14 @@ from dynadb_async import (
     ItemTooLargeError,
     OutcomeUnknownError,
     RequestError,
+    RequestTimeoutError,
     StoredElements,
     StoredHistory,
     Turn,
 )
+from dynadb_async.connection.answers import Answer
+from dynadb_async.connection.embedded.way import Embedded
+from dynadb_async.connection.request import Request
 from tests.engines import PATIENCE, Engine
 from tests.hot_user import USER, Counted, Db, count, visits_of
 from tests.proxy import Fault, FaultProxy, script, sometimes
@@ -258,6 +262,60 @@ async def test_an_outcome_that_nobody_knows(proxy: FaultProxy, slow: Engine, tab
         assert unknown
         assert [*unknown] == [error.turn_id for error in unknown.values()]
         assert TOGETHER + 2 == await db.handle(USER, count)
+
+
+@define
+class Held:
+    """What the store in the process answers to saves comes no sooner than it is `let`, one after another."""
+
+    let: list[asyncio.Event] = field(factory=lambda: [asyncio.Event() for _ in range(2)])
+
+    def begin(self, patch: pytest.MonkeyPatch) -> None:
+        """From here on; and others may run while an item is read."""
+        call, saves = Embedded.call, iter(self.let)
+
+        async def held(way: Embedded, request: Request, until: float) -> Answer:
+            answer = await call(way, request, until)
+            await asyncio.sleep(0)
+            if request.operation == "UpdateItem" and (let := next(saves, None)):
+                await let.wait()
+            return answer
+
+        patch.setattr(Embedded, "call", held)
+
+
+async def test_one_whose_time_is_up(memory: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not stored, and nobody is answered from it: its second delivery neither, which is applied once more."""
+    held = Held()
+    async with adapter_on(memory, table_name) as db:
+        await db.handle(USER, count)
+        held.begin(monkeypatch)
+        named = [("m-0", None), ("m-1", None), ("late", 0.2), ("late", None), ("m-2", None)]
+        turns = [_begun(db, turn_id, seconds) for turn_id, seconds in named]
+        turns[2].add_done_callback(lambda _: [let.set() for let in held.let])
+        ended = await asyncio.gather(*turns, return_exceptions=True)
+        assert RequestTimeoutError is type(ended.pop(2))
+        assert [2, 3, 4, 5] == ended
+        assert 5 == await visits_of(db)
+
+
+async def test_one_whose_time_is_up_later(memory: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That nothing of it was written is told only where it is so, also where the group went without another one."""
+    held = Held()
+    async with adapter_on(memory, table_name) as db:
+        await db.handle(USER, count)
+        held.begin(monkeypatch)
+        turns = [_begun(db, name, seconds) for name, seconds in (("m-0", None), ("m-1", 0.6), ("m-2", 0.2))]
+        for let, turn in zip(held.let, turns[::-1], strict=False):
+            await asyncio.wait([turn])
+            let.set()
+        ended = await asyncio.gather(*turns, return_exceptions=True)
+        assert [2, RequestTimeoutError] == [ended[0], type(ended[2])]
+        assert isinstance(ended[1], OutcomeUnknownError) == (await visits_of(db) == 3)
+
+
+def _begun(db: Db, turn_id: str, seconds: float | None) -> asyncio.Task[Any]:
+    return asyncio.create_task(db.handle(USER, count, turn_id=turn_id, io_timeout=seconds))
 
 
 class Spans(Counted):

@@ -97,14 +97,16 @@ class Group:
             RequestTimeoutError: There was no time to begin anew.
             DynaDbError: DynamoDB or the network refused.
         """
-        problem: BaseException | None
-        if await self.ended(save.until):
-            is_member = any(save is member for member, _ in self._members)
-            problem = copy.copy(self.failure) if is_member else None
-        elif self.is_lost:
-            problem = others_took_all("UpdateItem")
-        else:
-            problem = OutcomeUnknownError("no answer in time", operation="UpdateItem", code="Timeout")
+        is_known = await self.ended(save.until)
+        if not (is_known or self.is_closed):
+            # It is not on its way, and goes without this one.
+            self._leave_behind(save.until)
+        if not any(save is member for member, _ in self._members):
+            if is_known:
+                return False
+            raise others_took_all("UpdateItem")
+        unknown = OutcomeUnknownError("no answer in time", operation="UpdateItem", code="Timeout")
+        problem = copy.copy(self.failure) if is_known else unknown
         if isinstance(problem, OutcomeUnknownError):
             problem.turn_id = save.turn.turn_id
         if problem is not None:
@@ -120,7 +122,8 @@ class Group:
                     await line.wait(self.until)
                 line.is_taken = True
                 try:
-                    self.is_lost |= not await self._sent()
+                    if not await self._sent():
+                        self.is_lost = True
                 finally:
                     line.call_next()
         except BaseException as error:
@@ -177,6 +180,7 @@ class Group:
         else:
             # Whoever is called now builds on nothing of this.
             self.is_lost = True
+            self._members.clear()
             line.losses += 1
         line.told(Snapshot.of(layout, current, is_stored=True), before=before, asked_at=asked_at)
         if not is_there:
