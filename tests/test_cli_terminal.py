@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -183,6 +185,31 @@ def test_ctrl_c_while_an_import_waits_for_its_input(table: Table) -> None:
         assert 130 == terminal.end()
     assert "interrupted" in terminal.text
     assert "Traceback" not in terminal.text
+
+
+LATE = """
+import ctypes, functools, io, signal, sys
+from dynadb_async.cli import main
+
+# In C: Python looks for a signal before this and after the wait, and the wait begins after the signal.
+late = type("Late", (io.FileIO,), {})(0, closefd=False)
+late.fileno = functools.partial(ctypes.PyDLL(None)["raise"], signal.SIGINT)
+sys.stdin = io.TextIOWrapper(io.BufferedReader(late))
+main()
+"""
+
+
+def test_ctrl_c_just_before_an_import_waits(table: Table) -> None:
+    """A signal between the last look for one and the wait ends that wait all the same."""
+    environment = plain_environment(**environment_of(table))
+    command = [sys.executable, "-c", LATE, "import", "-"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert 130 == process.wait(60)
+        finally:
+            process.kill()
+        assert "interrupted" in str(process.stderr and process.stderr.read())
 
 
 async def test_ctrl_c_in_the_midst_of_a_deletion(moto: Engine) -> None:

@@ -17,7 +17,8 @@ from dynadb_async.cli.pace import Pace, bar
 from dynadb_async.cli.progress import ProgressFile
 from dynadb_async.cli.reading import Line, Source
 from dynadb_async.cli.shown import note
-from dynadb_async.cli.working import Settings, interruptible, run
+from dynadb_async.cli.waiting import interruptible
+from dynadb_async.cli.working import Settings, run
 
 if TYPE_CHECKING:
     from dynadb_async import AsyncDynamoDb

@@ -4,15 +4,16 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from io import BufferedReader
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from attrs import define, field, frozen
 
 from dynadb_async.cli.manifest import DataFile, data_files
 from dynadb_async.cli.shown import note
+from dynadb_async.cli.waiting import Awaited
 from dynadb_async.cli.working import fail
 
 if TYPE_CHECKING:
@@ -114,8 +115,20 @@ class Source:
         yield from copies
 
 
-def _raw(file: Path) -> AbstractContextManager[BufferedReader]:
-    return nullcontext(cast("BufferedReader", sys.stdin.buffer)) if str(file) == INPUT else file.open("rb")
+@contextmanager
+def _raw(file: Path) -> Iterator[BufferedReader]:
+    if str(file) == INPUT:
+        yield _awaited(sys.stdin.buffer)
+        return
+    with file.open("rb") as raw:
+        yield raw if file.is_file() else _awaited(raw)
+
+
+def _awaited(stream: BinaryIO) -> BufferedReader:
+    if not isinstance(stream, BufferedReader):
+        # Nobody's wait: a program calls the command with a text of its own.
+        return cast("BufferedReader", stream)
+    return BufferedReader(Awaited(cast("FileIO", stream.raw)))
 
 
 def _unpacked(raw: BufferedReader) -> AbstractContextManager[BufferedReader]:

@@ -3,18 +3,16 @@
 import asyncio
 import json
 import os
-import signal
 import sys
-import threading
 import tomllib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from attrs import frozen
 
 from dynadb_async.cli.shown import is_terminal
+from dynadb_async.cli.waiting import interruptible, until_readable
 
 if TYPE_CHECKING:
     from dynadb_async import AsyncDynamoDb, DynamoDbConfig
@@ -84,23 +82,6 @@ def interrupted(told: str = "") -> NoReturn:
     raise SystemExit(INTERRUPTED)
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Within it Ctrl-C ends what blocks a task; the event loop's own handler would wait until it does not any more."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            # It came just before.
-            raise KeyboardInterrupt
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def answer_to(question: str, *, instead: str, told: str) -> str:
     """
     What a person types.
@@ -116,6 +97,7 @@ def answer_to(question: str, *, instead: str, told: str) -> str:
         with interruptible():
             sys.stderr.write(question)
             sys.stderr.flush()
+            until_readable(sys.stdin)
             answer = sys.stdin.readline()
     except KeyboardInterrupt:
         interrupted(told)
