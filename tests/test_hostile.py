@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 import pytest
+from attrs import define
 
 from dynadb_async import (
     DynamoDbConfig,
@@ -405,6 +406,74 @@ def test_history_is_trimmed_in_few_steps(serializer: DynamoDbSerializer, rest: i
     assert attribute_size(value) <= 10_000 or not count
     assert attribute_size(value) + one > 10_000
     assert Counting.entries <= 5 * len(element["items"])
+
+
+class Walked(dict[str, Any]):
+    """A map that counts how often its members are gone through."""
+
+    walks = 0
+
+    def items(self) -> Any:
+        """As ever."""
+        Walked.walks += 1
+        return super().items()
+
+
+class Walking(DynamoDbSerializer):
+    """The requests in a history are such maps."""
+
+    def deserialize(self, value: Any) -> Any:
+        """As ever."""
+        element = super().deserialize(value)
+        for entry in element.get("items", []):
+            entry.update({name: Walked(member) for name, member in entry.items() if name == "request"})
+        return element
+
+
+def test_a_checkpoints_entry_is_sought_in_few_steps() -> None:
+    """By the end of a turn that another one came between: it is not gone through again for each entry."""
+    layout = Layout(config=DynamoDbConfig("users", stored_elements=ALL), serializer=Walking(), user_data=dict)
+    older = [{"output": f"turn {number}"} for number in range(100)]
+    entry = {"request": {"a": 1}}
+    base, ours, theirs = (
+        {"user": {"M": {}}, "history": layout.serializer.serialize({"items": items})}
+        for items in ([entry, *older], [entry | {"output": "b"}, *older], [{"output": "a"}, entry, *older])
+    )
+    Walked.walks = 0
+    result = merged(layout, base, ours, theirs, is_saved=True)
+
+    assert [{"output": "a"}, entry | {"output": "b"}] == layout.element(result, "history")["items"][:2]
+    assert Walked.walks < 20
+
+
+@define
+class Kept:
+    """A class that has a field less than what was stored of it."""
+
+    size: str
+
+
+@define
+class Cupboard:
+    """Some of them by name."""
+
+    shelves: Any
+
+
+def test_what_a_class_does_not_know_is_kept_in_few_steps() -> None:
+    """In each of many members by name: the map that they lie in is not gone through for each."""
+    layout = Layout(
+        config=DynamoDbConfig("users"),
+        serializer=DynamoDbSerializer(),
+        user_data=lambda data: Cupboard(Walked({name: Kept(each["size"]) for name, each in data["shelves"].items()})),
+    )
+    data = {"shelves": {str(number): {"size": "m", "old": number} for number in range(100)}}
+    item = {"user": layout.serializer.serialize({"data": data})}
+    turn = turn_from_item(layout, item, "user", now=NOW, session=None, turn_id=None)
+    Walked.walks = 0
+
+    assert item["user"] == attributes_of_turn(layout, turn, None, NOW)["user"]
+    assert Walked.walks < 10
 
 
 def seconds(work: Callable[[], Any]) -> float:

@@ -17,7 +17,7 @@ from dynadb_async.item.layout import (
     Layout,
 )
 from dynadb_async.item.loading import Loaded, history_items
-from dynadb_async.item.merge import MISSING, Resolve, merge, same
+from dynadb_async.item.merge import MISSING, Resolve, merge, place_of, same
 from dynadb_async.item.recent import recent_turns, write_of
 from dynadb_async.item.session_merge import merged_session, merged_times
 from dynadb_async.item.unfinished import open_digests, places_of, without
@@ -166,7 +166,7 @@ def _history(
     entry, mine = mine[:1], mine[1:]
     own = set(places_of(unfinished[0], was)) | ({0} if is_saved and was else set())
     places = set(places_of(unfinished[1], current))
-    places |= {place for each in own for place in _first_place(was[each], current)}
+    places |= {place for each in own if (place := place_of(was[each], current)) is not None}
     was = without(was, own)
     newer = len(current[: min(places)]) if places else 0
     current = without(current, places)
@@ -177,10 +177,6 @@ def _history(
     besides = [{name: value for name, value in side.items() if name != "items"} for side in sides]
     rest: Element = merge(*besides, path=(HISTORY,), resolve=resolve)
     return rest | {"items": [*before, *entry, *current]}
-
-
-def _first_place(entry: Any, items: list[Any]) -> list[int]:
-    return [place for place, item in enumerate(items) if same(item, entry)][:1]
 
 
 def _expected(history: StoredHistory, was: list[Any], mine: list[Any]) -> list[Any]:

@@ -8,6 +8,7 @@ values, not what was done to them, so what has two explanations is a conflict. T
 - What both changed alike counts as set: a flag, or a set's member, that both toggled; a text that both extended.
 - What was inserted at a number that was the end counts as added at the end, and so does all that is added to an
   empty or missing list.
+- What a turn adds to a list only if it is not in it is there twice if both turns add it: use a set for it.
 - Of a list that is kept to a length, the cuts add up. One that was below its length may be longer once, by no more
   than what was added; one whose length the two turns do not agree on has both cuts.
 - A queue from which each turn takes the first and to which it adds one looks like a list that is kept to a length:
@@ -87,6 +88,12 @@ def merge(loaded: Any, ours: Any, theirs: Any, *, path: Path = (), resolve: Reso
 def same(one: Any, other: Any) -> bool:
     """DynamoDB stores both alike: equal in type and value, with one type for all numbers."""
     return _key(one) == _key(other)
+
+
+def place_of(value: Any, elements: list[Any]) -> int | None:
+    """Where the first of *elements* is that is the same as *value*, which may be larger than all of them."""
+    key = _key(value)
+    return next((place for place, element in enumerate(elements) if _key(element) == key), None)
 
 
 def _merged(loaded: Any, ours: Any, theirs: Any, path: Path, resolve: Resolve) -> Any:

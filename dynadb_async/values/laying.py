@@ -37,6 +37,7 @@ class _Laying:
     def __init__(self, read: Callable[[], Any] | None) -> None:
         """*read* is called only where a stored map holds more than an instance's fields."""
         self.read = read and cache(read)
+        self.were: dict[tuple[Any, ...], Mapping[Any, Any]] = {}
 
     def over(self, stored: Any, value: Any, passed: tuple[Any, ...], place: tuple[Any, ...]) -> Any:
         """*value* over what is *stored* at its *place*; *passed* are those that it is in."""
@@ -81,10 +82,16 @@ class _Laying:
         if not place:
             return self.read and self.read()
         name, outer = place
-        within = self._read_at(outer)
+        # Kept by place: each of many members may ask for those beside it.
+        if outer not in self.were:
+            self.were[outer] = self._members_at(outer)
+        return self.were[outer].get(name)
+
+    def _members_at(self, place: tuple[Any, ...]) -> Mapping[Any, Any]:
+        within = self._read_at(place)
         if isinstance(within, Mapping):
-            return {key_as_text(key): member for key, member in within.items()}.get(name)
-        return (public_fields(within) or {}).get(name)
+            return {key_as_text(key): member for key, member in within.items()}
+        return public_fields(within) or {}
 
 
 def key_as_text(key: Any) -> Any:
