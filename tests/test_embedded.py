@@ -54,6 +54,15 @@ def test_no_endpoint_in_the_process(url: str) -> None:
         ClientConfig(endpoint_url=url)
 
 
+@pytest.mark.parametrize(
+    "url", ["file://server/share/db.json", "file://db.json", "file://~/db.json", "file://localhost"]
+)
+def test_a_file_of_another_machine(url: str) -> None:
+    """It is no file of this one, by whatever path."""
+    with pytest.raises(ConfigError, match=r"expected file:PATH or file:///PATH .*, got str - at .*endpoint_url"):
+        DynamoDbConfig("users", client=ClientConfig(endpoint_url=url))
+
+
 def test_memory_is_the_adapters_own_in_one_event_loop_after_another() -> None:
     """It lives as long as its adapter; another one, with the same settings, has its own."""
     db = adapter("memory:")

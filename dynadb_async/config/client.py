@@ -36,6 +36,7 @@ NEEDED_BESIDE = {
 }
 # A path ends in a file's name.
 EMBEDDED = re.compile(r"memory:[\w.-]*|file:[^\0]*[^\0/\s]", re.DOTALL)
+ELSEWHERE = re.compile("file://(?!/|localhost/)")
 # What goes into a header: a line break in it would begin another.
 WITHOUT_BLANKS = re.compile("[!-~]+")
 
@@ -62,6 +63,11 @@ def _is_url(value: object) -> bool:
 _url = expected(
     "a URL like http://localhost:8000, without user or password in it, memory:, memory:NAME, file:PATH or None",
     lambda value: value is None or _is_url(value),
+    is_secret=True,
+)
+_is_here = expected(
+    "file:PATH or file:///PATH (after two slashes stands the name of a machine, and only this one's files are opened)",
+    lambda value: value is None or not ELSEWHERE.match(value),
     is_secret=True,
 )
 _key = expected(
@@ -131,7 +137,7 @@ class ClientConfig:
     """
 
     region_name: str | None = field(default=None, validator=text())
-    endpoint_url: str | None = field(default=None, validator=_url)
+    endpoint_url: str | None = field(default=None, validator=[_url, _is_here])
     aws_access_key_id: str | None = field(default=None, repr=False, validator=_key)
     aws_secret_access_key: str | None = field(default=None, repr=False, validator=_key)
     aws_session_token: str | None = field(default=None, repr=False, validator=_key)
