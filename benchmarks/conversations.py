@@ -28,7 +28,7 @@ from dynadb_async.conversations.layout import Names
 from dynadb_async.conversations.writing import Writing, written
 from tests import engines
 
-KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
+KEYS: dict[str, Any] = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
 AT_ONCE = 16
 ROUNDS = 9
 

@@ -86,7 +86,8 @@ def _start(server: Stub, contender: Contender, scheme: str) -> tuple[float, floa
 
 def _ratio(found: Found, ours: Contender, whose: Contender, what: str, scheme: str = "http") -> float:
     pairs = zip(getattr(found[ours, scheme], what), getattr(found[whose, scheme], what), strict=True)
-    return median(one / other for one, other in pairs)
+    ratio: float = median(one / other for one, other in pairs)
+    return ratio
 
 
 def starts_table(found: Found) -> str:

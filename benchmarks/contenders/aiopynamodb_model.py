@@ -22,7 +22,7 @@ def model_of(endpoint: str) -> Any:
             max_pool_connections = 64
 
         user_id = UnicodeAttribute(hash_key=True, attr_name="userId")
-        user: Any = MapAttribute()  # type: ignore[no-untyped-call]
+        user: Any = MapAttribute()
         created_at = UnicodeAttribute(attr_name="createdAt")
         updated_at = UnicodeAttribute(attr_name="updatedAt")
 
