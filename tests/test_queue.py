@@ -1,7 +1,7 @@
 import asyncio
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynadb_async import AsyncDynamoDb, UsageError
-from dynadb_async.running.queue import Queue
+from dynadb_async.running.queue import Queue, is_called
 from tests.engines import Engine
 from tests.sessions import adapter_on, visit
 from tests.sizes import of_size
@@ -262,6 +262,23 @@ def test_cancelled_at_any_point(story: list[tuple[str, int, int, int | None]]) -
 
     asyncio.run(play())
     assert not queue._waiting
+
+
+async def test_patience_ends_in_the_moment_of_looking() -> None:
+    """Whoever looks then, in an event loop that was blocked, changes nothing, and nothing is logged."""
+    loop, told = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _loop, context: told.append(context))
+    looks = iter([False])
+
+    def is_stuck() -> bool:
+        if not (is_last := next(looks, True)):
+            time.sleep(0.045)  # the next look would come after the end
+            loop.call_soon(time.sleep, 0.05)  # and both are due at once
+        return is_last
+
+    assert not await is_called(deque(), 0, lambda: None, 0.1, is_stuck)
+    await asyncio.sleep(0)
+    assert [] == told
 
 
 async def test_random_patience_and_cancellation() -> None:

@@ -219,6 +219,8 @@ def _looking(
 
     def look() -> None:
         nonlocal timer
+        if limit.expired():
+            return
         if waiting and waiting[0][1] is turn and is_stuck():
             limit.reschedule(loop.time())
         else:
