@@ -21,9 +21,12 @@ from dynadb_async.connection.wire import oddity
 from dynadb_async.connection.wire.answer import HttpAnswer
 from dynadb_async.item import Item, Layout, Loaded, conflict, loading, merge, recent, update
 from dynadb_async.item.recent import Entry, write_of
+from dynadb_async.running.group import Group
 from dynadb_async.running.saving import Attempt, Save
 from tests.checker import HOT, Trial, run_trial, violations
 from tests.engines import Engine
+from tests.hot_user import USER, count, outcomes, visits_of
+from tests.sessions import adapter_on
 from tests.test_hostile_answers import test_what_is_hostile_is_an_error as check_hostile_answers
 from tests.test_merge_law import MEMBERS, REPEATED, SCALARS, check_law, data_of, list_idioms
 from tests.test_state_machine import World, run_examples, world
@@ -103,6 +106,25 @@ def wish_as_base(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Save, "saved", wished)
 
 
+def answered_before_stored(patch: pytest.MonkeyPatch) -> None:
+    """Of turns that are stored together, nobody waits for that."""
+
+    async def has_stored(_group: Group, _save: Save) -> bool:
+        return True
+
+    patch.setattr(Group, "has_stored", has_stored)
+
+
+def lost_called_stored(patch: pytest.MonkeyPatch) -> None:
+    """Turns that were to be stored together are, though another process was faster."""
+
+    async def is_there(group: Group, _refused: BaseException, asked_at: float) -> bool:
+        group._note_stored(asked_at)
+        return True
+
+    patch.setattr(Group, "_is_there", is_there)
+
+
 def open_read_as_turn(patch: pytest.MonkeyPatch) -> None:
     """A checkpoint makes the turn's next delivery a duplicate, though the turn never ended."""
 
@@ -154,6 +176,21 @@ async def test_checker_catches_in_line(
         if await is_broken(moto, table_name, evolve(HOT, seed=seed)):
             return
     pytest.fail(f"the checker found nothing in {MOST_TRIALS} trials")
+
+
+@pytest.mark.parametrize("mutant", [answered_before_stored, lost_called_stored], ids=lambda mutant: mutant.__name__)
+async def test_counting_catches(
+    mutant: Callable[[pytest.MonkeyPatch], None], moto: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where two processes count by `handle()`, more are answered than were counted."""
+    mutant(monkeypatch)
+    async with adapter_on(moto, table_name) as one, adapter_on(moto, table_name) as other:
+        for _ in range(MOST_TRIALS):
+            await one.delete(USER)
+            ended = await outcomes([db.handle(USER, count) for _ in range(10) for db in (one, other)])
+            if ended["int"] > await visits_of(one):
+                return
+    pytest.fail(f"each was counted in {MOST_TRIALS} trials")
 
 
 @pytest.mark.parametrize("world", ["memory"], indirect=True)
