@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from dynadb_async import (
     TableConfig,
 )
 from dynadb_async.connection import pause
+from dynadb_async.connection.sdk import keys as sdk_keys
 from tests.engines import PATIENCE
 from tests.raw_server import Asked, RawServer, answer, raw_server, raw_server_in_thread
 from tests.sessions import slow_session
@@ -41,7 +42,8 @@ class Provider:
         self.asked = 0
         self.seconds = seconds
         self.lasts = lasts
-        self.raises: Exception | None = None
+        self.raises: BaseException | None = None
+        self.zone: timezone | None = UTC
         self.token = "token"
         self.gives = asyncio.Event()
         self.gives.set()
@@ -62,7 +64,7 @@ class Provider:
             "access_key": f"KEY{number}",
             "secret_key": "secret",
             "token": self.token,
-            "expiry_time": expiry.isoformat(),
+            "expiry_time": expiry.replace(tzinfo=self.zone).isoformat(),
         }
 
     def session(self, held: timedelta | None = None) -> aioboto3.Session:
@@ -223,12 +225,14 @@ FAILURES = [
     ConnectionResetError("hush"),
     RuntimeError("hush"),
     ExceptionGroup("hush", [ZeroDivisionError()]),
+    # As a provider's own task may end.
+    asyncio.CancelledError("hush"),
 ]
 
 
 @WAYS
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-async def test_whatever_a_provider_raises_is_about_the_credentials(fast_path: Any, error: Exception) -> None:
+async def test_whatever_a_provider_raises_is_about_the_credentials(fast_path: Any, error: BaseException) -> None:
     """A RequestError that says so, without the provider's own words; never the table's capacity, or the table."""
     provider = Provider()
     async with raw_server(nothing) as server:
@@ -246,6 +250,33 @@ async def test_whatever_a_provider_raises_is_about_the_credentials(fast_path: An
         await db2.close()
 
         assert 1 == len(server.asked)
+
+
+@WAYS
+async def test_an_expiry_without_a_zone_is_about_the_credentials(
+    fast_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong setting at the start, a provider's failure later; it is asked again, and may have one then."""
+    monkeypatch.setattr(pause, "FIRST", 0.05)
+    monkeypatch.setattr(sdk_keys, "LAST_MOMENT", 3600)
+    provider = Provider(lasts=timedelta(minutes=5))
+    async with raw_server(nothing) as server:
+        db = adapter(server.url, provider.session(), fast_path=fast_path)
+        await db.open()
+        provider.zone = None
+        other = adapter(server.url, provider.session(timedelta(hours=1)), fast_path=fast_path)
+        with pytest.raises(ConfigError, match="no zone"):
+            await other.open()
+        with pytest.raises(RequestError, match=r"credentials.*no zone"):
+            await db.load("me")
+        provider.zone = UTC
+        async with asyncio.timeout(20):
+            while not server.asked:
+                with suppress(RequestError):
+                    await db.load("me")
+                await asyncio.sleep(0.05)
+        await other.close()
+        await db.close()
 
 
 @WAYS

@@ -49,9 +49,11 @@ class SdkKeys:
     async def now(self, until: float) -> Credentials:
         """See `RenewedKeys`."""
         held = self._held()
-        if held is None or self.source.refresh_needed(LAST_MOMENT):
+        if held is not None and not self._is_due():
+            return held
+        if held is None or self._is_due(LAST_MOMENT):
             return await self._fetched_by(until)
-        if self.source.refresh_needed() and not self._pause.lasts(asyncio.get_running_loop().time()):
+        if not self._pause.lasts(asyncio.get_running_loop().time()):
             self._fetching.begin()
         return held
 
@@ -80,7 +82,7 @@ class SdkKeys:
             if now < self._renewed_at + TRUST or not hasattr(self.source, "_expiry_time"):
                 return False
             self._renewed_at = now
-            self.source._expiry_time = datetime.fromtimestamp(0, UTC)  # noqa: SLF001 - no public way leads there
+            self._expire()
         return not _are_same(await self._fetched_by(until), refused)
 
     async def close(self) -> None:
@@ -106,6 +108,18 @@ class SdkKeys:
         self._sound = held
         return held
 
+    def _is_due(self, within: float | None = None) -> bool:
+        """Whether they end within so many seconds, or as soon as the SDK fetches others."""
+        try:
+            return bool(self.source.refresh_needed(within))
+        except TypeError:
+            # The time of their end has no zone: others are asked for until one has.
+            self._expire()
+            return True
+
+    def _expire(self) -> None:
+        self.source._expiry_time = datetime.fromtimestamp(0, UTC)  # noqa: SLF001 - no public way leads there
+
     async def _fetched_by(self, until: float) -> Credentials:
         self._pause.check(asyncio.get_running_loop().time())
         limit = asyncio.timeout_at(until)
@@ -122,12 +136,15 @@ class SdkKeys:
         try:
             keys: Credentials = await self.source.get_frozen_credentials()
             check_keys(keys)
-        except Exception as error:
-            # Whatever a provider raises: it may be anybody's.
+        except (Exception, asyncio.CancelledError) as error:
+            # Whatever a provider raises: it may be anybody's. Only a cancellation may be ours.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
             failure = failure_of_provider(error)
             self._pause.failed(failure, clock())
             raise AttemptFailedError(failure) from error
-        if self._held() is not None and self.source.refresh_needed():
+        if self._held() is not None and self._is_due():
             # The SDK says nothing of a failure as long as the old ones are valid; some are never valid for long.
             self._pause.failed(None, clock())
         else:

@@ -45,6 +45,7 @@ NO_ENDPOINT = (
     "the endpoint is no address: expected http or https, a host name of letters, digits and hyphens, without "
     "underscore, and perhaps a port; check endpoint_url, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL and the region"
 )
+WITHOUT_ZONE = "can't subtract offset-naive"
 # How texts begin that Python or the SDK has for it.
 MEANT = {
     "Invalid endpoint EC2": "AWS_EC2_METADATA_SERVICE_ENDPOINT is no address",
@@ -56,6 +57,7 @@ MEANT = {
     "Unsupported host": "AWS_CONTAINER_CREDENTIALS_FULL_URI: with http it must be a local address",
     "Auth token value": "AWS_CONTAINER_AUTHORIZATION_TOKEN, or its file: it holds a line break",
     "Unknown string format": "AWS_CREDENTIAL_EXPIRATION, or another time, can't be read",
+    WITHOUT_ZONE: "AWS_CREDENTIAL_EXPIRATION, or another time, has no zone, such as a Z at its end",
     "Unable to load data for": "client.api_version, or AWS_DATA_PATH: there is no such version of DynamoDB's",
 }
 NO_REGION = f"no region; set client.region_name, or AWS_REGION / AWS_DEFAULT_REGION; {LOCAL_SERVER}"
@@ -102,7 +104,7 @@ def is_wrong_for_provider(error: Exception) -> bool:
     """The same, when credentials were fetched; their provider may be anybody's, with faults of its own."""
     if isinstance(error, OSError):
         return error.filename is not None
-    return isinstance(error, (*HARMLESS, ParamValidationError))
+    return isinstance(error, (*HARMLESS, ParamValidationError)) or str(error).startswith(WITHOUT_ZONE)
 
 
 def opening_error_of(error: Exception) -> Exception:
@@ -112,7 +114,7 @@ def opening_error_of(error: Exception) -> Exception:
     return AttemptFailedError(failure_of_provider(error))
 
 
-def failure_of_provider(error: Exception) -> Failure:
+def failure_of_provider(error: BaseException) -> Failure:
     """That there are no credentials, for their provider failed with *error*, whose text may hold anything."""
     said = words_of(error)
     return evolve(NO_CREDENTIALS, advice=f"the credentials could not be had: their provider failed ({said}); check it")
@@ -169,7 +171,7 @@ def config_error_of(error: Exception) -> ConfigError:
     )
 
 
-def words_of(error: Exception) -> str:
+def words_of(error: BaseException) -> str:
     """What *error* is, without what its text may hold of anybody's."""
     kind = type(error).__name__
     match error:
