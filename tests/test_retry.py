@@ -22,7 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynadb_async import (
+    AsyncDynamoDb,
     DynaDbError,
+    DynamoDbConfig,
     ItemTooLargeError,
     OutcomeUnknownError,
     RequestError,
@@ -32,8 +34,9 @@ from dynadb_async import (
 )
 from dynadb_async.connection.failures import Failure
 from dynadb_async.connection.given_up import error_of
-from dynadb_async.connection.retry import TOKENS, Attempts, RetryBudget
+from dynadb_async.connection.retry import COST, TOKENS, Attempts, RetryBudget
 from dynadb_async.connection.sdk.failures import failure_of
+from dynadb_async.testing import Fault, sick
 
 WORDS = "secret words of a person"
 URL = f"http://127.0.0.1/{WORDS}"
@@ -146,6 +149,18 @@ def test_a_success_gives_back_its_retries() -> None:
     attempts.succeeded()
 
     assert budget.tokens == 101
+
+
+async def test_a_write_whose_answer_was_lost_has_succeeded(dynadb_config: DynamoDbConfig) -> None:
+    """Its repetition is refused for it was done: that gives back what it took, however often answers are lost."""
+    async with AsyncDynamoDb(dynadb_config) as db:
+        assert db._live is not None
+        db._live.connection.budget.tokens = 2 * COST
+        for _ in range(5):
+            with sick(dynadb_config, Fault.ANSWER_LOST, operations={"UpdateItem"}, times=1) as faults:
+                async with db.turn("me"):
+                    pass
+            assert 1 == faults.met
 
 
 def refusal(code: str, status: int = 400, message: str = WORDS) -> ClientError:
