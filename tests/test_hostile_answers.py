@@ -93,6 +93,8 @@ def bodies() -> Iterator[Case]:
         yield Case(f"{body[:9]!r}", answer(body))
     for body in (b'{"Item": null}', b'{"Item": []}', b'{"Item": {"userId": "%s"}}', b'{"Item": {"userId": {}}}'):
         yield Case(f"{body!r}", answer(body))
+    two = b'{"Item": {"userId": {"S": "%s"}, "x": {"S": "", "B": ""}}}'
+    yield Case("a value of two types", answer(two))
     for body in (b'{"Items": []}', b'{"message": "slow down"}', b'{"Output": {}, "Version": 1}', b'{"Table": {}}'):
         yield Case(f"{body!r}", answer(body))
         yield Case(f"{body!r} with its checksum", answer(body, b"x-amz-crc32: %d" % zlib.crc32(body)))

@@ -116,6 +116,8 @@ def _around_binaries(value: Any) -> Any:
 
 def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
     match value:
+        case dict() if len(value) != 1:
+            return value
         case {"B": text}:
             return {"B": b64decode(text, validate=True)}
         case {"BS": texts}:
