@@ -1,5 +1,6 @@
 """Answers about many items that are those to another request: pages of a Query and a Scan, what a batch left undone."""
 
+import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable
@@ -83,6 +84,24 @@ async def test_a_page_is_no_copy_of_the_one_before(fast_path: Any) -> None:
         with pytest.raises(RequestError, match="CorruptAnswer"):
             async for _ in db.items():
                 pass
+
+
+@WAYS
+async def test_what_is_never_gone(fast_path: Any) -> None:
+    """A conversation, and a user, of whom there is something again after each deletion: it ends, and says so."""
+
+    def says(operation: str, parameters: Any) -> Any:
+        if operation == "BatchWriteItem":
+            return {"UnprocessedItems": {}}
+        names = [parameters["ExpressionAttributeValues"][f":{end}"]["S"] for end in ("first", "last")]
+        return {"Items": [entry(7)] if names[0] <= NAMES.entry(7) <= names[1] else []}
+
+    asked_for: list[Any] = []
+    async with raw_server(script(says, asked_for)) as server, adapter(server.url, fast_path=fast_path) as db:
+        for deletion in (db.conversation("me", "talk").delete(), db.delete("me")):
+            with pytest.raises(RequestError, match="end what appends, and delete again"):
+                await asyncio.wait_for(deletion, 60)
+    assert "DeleteItem" not in [operation for operation, _ in asked_for]
 
 
 LEFT: list[Any] = [

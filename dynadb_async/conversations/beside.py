@@ -40,12 +40,9 @@ class Logs:
 
     async def delete_all(self, user_id: str) -> None:
         """Everything of a user, entries first, in as many requests as that takes."""
-        names, delete_between = self.log.all_of(user_id), self.log.calls.delete_between
+        names = self.log.all_of(user_id)
         async with self.log.working("delete"):
-            while await delete_between(names, ENTRIES, END_OF_ENTRIES) + await delete_between(
-                names, FIRST_NAME, LAST_NAME
-            ):
-                pass
+            await self.log.calls.delete_all(names, (ENTRIES, END_OF_ENTRIES), (FIRST_NAME, LAST_NAME))
         self.log.appender.heads.forget_user(user_id)
 
     async def exported(self, user_id: str) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from dynadb_async.connection.connection import Connection
 from dynadb_async.connection.failures import TransactionRefusedError
 from dynadb_async.connection.request import Request
 from dynadb_async.conversations.layout import LAST_NUMBER, NAME, WRITE, Head, Names, number_of
-from dynadb_async.errors import ThrottledError
+from dynadb_async.errors import RequestError, ThrottledError
 from dynadb_async.item.layout import Item
 from dynadb_async.values.attribute_json import encoded
 
 BATCH = 25
 CUTS: dict[str, Any] = {"ProjectionExpression": "#key, #name, #cut", "named": (("#cut", "cut"),)}
+# A round finds what was appended during the one before it: so many in a row are no chance.
+MOST_ROUNDS = 32
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -119,6 +121,19 @@ class Calls:
                 await self.write(names, [{"DeleteRequest": {"Key": key}} for key in keys[at : at + BATCH]])
             count += len(keys)
         return count
+
+    async def delete_all(self, names: Names, *ranges: tuple[str, str]) -> None:
+        """
+        Delete the items with names in *ranges*, the first range first, until there are none.
+
+        Raises:
+            RequestError: Each time that all were deleted there were some again.
+        """
+        for _ in range(MOST_ROUNDS):
+            if not sum([await self.delete_between(names, first, last) for first, last in ranges]):
+                return
+        advice = "there was something again each time that all was deleted; end what appends, and delete again"
+        raise RequestError(advice, operation="Query", code="StillThere")
 
     async def write(self, names: Names, requests: list[Any]) -> None:
         """Write, or delete, up to 25 items of the user of *names*, on no condition."""

@@ -177,10 +177,8 @@ class Log:
 
     async def delete(self, names: Names) -> None:
         """See `Conversation.delete`: entries first, so that what is interrupted can be found, and repeated."""
-        head = names.head
         entries = names.entry(0), names.entry(LAST_NUMBER)
-        while await self.calls.delete_between(names, *entries) + await self.calls.delete_between(names, head, head):
-            pass
+        await self.calls.delete_all(names, entries, (names.head, names.head))
         self.appender.heads.forget(names)
 
 
