@@ -41,7 +41,7 @@ class AsyncDynamoDb(Upkeep, Generic[T]):
 
     Attributes:
         config: The configuration.
-        observer: Hears of each turn and request, if it is set before the first use.
+        observer: Hears of each turn and request that begins once it is set.
 
     Args:
         config: The configuration, or just the table's name.

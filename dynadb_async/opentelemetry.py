@@ -38,7 +38,7 @@ def instrument(
     meter_provider: metrics.MeterProvider | None = None,
 ) -> None:
     """
-    Switch tracing and metrics on for *db*, before its first use.
+    Switch tracing and metrics on for what *db* does from now on.
 
     DynamoDB is then asked what each request costs, which makes its answers some 60 bytes longer.
 

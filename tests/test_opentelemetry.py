@@ -243,6 +243,19 @@ async def test_an_observer_of_ones_own_may_give_another_one(table: Table, table_
     ]
 
 
+async def test_switched_on_later(table: Table, table_name: str, telemetry: Telemetry) -> None:
+    """What begins then is traced and counted, of a turn that is open its save; and no more once it is switched off."""
+    async with table.adapter() as db:
+        async with db.turn(table_name):
+            telemetry.observed(db)
+        await visit(db, table_name)
+        db.observer = None
+        await visit(db, table_name)
+
+    assert [span.name for span in telemetry.spans()] == ["dynadb.save", "dynadb.load", "dynadb.save", "dynadb.turn"]
+    assert telemetry.metrics()["dynadb.attempts"] == {("UpdateItem",): 2, ("GetItem",): 1}
+
+
 async def test_durations_requests_and_costs_are_measured(table: Table, table_name: str, telemetry: Telemetry) -> None:
     """A turn is one consistent read of a unit, and one write of a unit."""
     async with telemetry.observed(table.adapter()) as db:

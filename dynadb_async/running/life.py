@@ -24,20 +24,30 @@ class Life:
 
     Attributes:
         config: The configuration.
-        observer: Hears of each turn and request, if it is set before the first use.
     """
 
     def __init__(
         self, layout: Layout, *, aws_session: "aioboto3.Session | None", clock: Callable[[], datetime]
     ) -> None:
         self.config: DynamoDbConfig = layout.config
-        self.observer: Observer | None = None
+        self._observer: Observer | None = None
         self._layout = layout
         self._session = SharedSession(aws_session)
         self._store = store_of(layout.config.client, layout.config.table.name)
         self._clock = clock
         self._live: Live | None = None
         self._is_closed = False
+
+    @property
+    def observer(self) -> Observer | None:
+        """Who hears of each turn and request that begins once it is set."""
+        return self._observer
+
+    @observer.setter
+    def observer(self, observer: Observer | None) -> None:
+        self._observer = observer
+        if self._live is not None:
+            self._live.observer = self._live.connection.observer = observer
 
     async def __aenter__(self) -> Self:
         """Open; where that fails, leave nothing open. The same adapter may be opened again."""
@@ -154,7 +164,7 @@ class Life:
 
     def _begin(self) -> Live:
         """Everything that belongs to the running event loop."""
-        return Live.begin(self._layout, self._session, self._store, self._clock, self.observer)
+        return Live.begin(self._layout, self._session, self._store, self._clock, self._observer)
 
     async def _let_go(self) -> None:
         """Close what is open in this event loop, but not the adapter."""
