@@ -9,8 +9,16 @@ from typing import Any
 import attrs
 import pytest
 
-from dynadb_async import DynamoDbConfig, DynamoDbSerializer, SerializationError, Session, StoredElements, Turn
-from dynadb_async.item import Layout, attributes_of_turn, new_entry, turn_from_item, update_of_save
+from dynadb_async import (
+    DynamoDbConfig,
+    DynamoDbSerializer,
+    InvalidUserIdError,
+    SerializationError,
+    Session,
+    StoredElements,
+    Turn,
+)
+from dynadb_async.item import Layout, attributes_of_turn, check_user_id, new_entry, turn_from_item, update_of_save
 from dynadb_async.item.conflict import merged
 from dynadb_async.values.attribute_json import decoded, encoded
 from dynadb_async.values.size import attribute_size
@@ -110,3 +118,9 @@ def test_it_is_a_text() -> None:
         encoded({"a": text, "b": ODD})
     with pytest.raises(SerializationError):
         encoded({"a": text, "b": {1: "x"}})
+
+
+def test_it_is_no_users_id() -> None:
+    """Whoever finds such a user, and asks for more of it, is told why there is none."""
+    with pytest.raises(InvalidUserIdError, match="lone surrogate"):
+        check_user_id(as_stored(ODD))

@@ -14,6 +14,7 @@ from dynadb_async.config import DynamoDbConfig
 from dynadb_async.errors import InvalidUserIdError, MalformedItemError, SerializationError, UsageError
 from dynadb_async.item.user_data import Shape, UserData
 from dynadb_async.values.serializer import AttributeValue, DynamoDbSerializer, Serializer
+from dynadb_async.values.stored_text import StoredText
 
 _isoformat = datetime.isoformat
 
@@ -145,7 +146,7 @@ def check_user_id(user_id: str) -> None:
     Raises:
         InvalidUserIdError: No text of 1 to 2048 bytes.
     """
-    if type(user_id) is not str:
+    if type(user_id) is not str and type(user_id) is not StoredText:
         msg = f"expected the user id as a str, got {type(user_id).__name__}; take it from the platform's request"
         raise InvalidUserIdError(msg)
     try:

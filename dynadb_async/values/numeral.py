@@ -142,10 +142,12 @@ def numeral_size(numeral: str) -> int:
 
     The pairs are those of base 100, so that 150 takes two as 1500 takes one (measured on DynamoDB Local 3.3).
     """
-    sign, exponent, text = numeral.startswith("-"), 0, numeral.lstrip("-")
+    sign, exponent, text = numeral.startswith("-"), 0, numeral.lstrip("-+")
     if not text.isdecimal():
-        _, digits, scale = Decimal(numeral).as_tuple()
-        text, exponent = "".join(map(str, digits)), int(scale)
+        # A Decimal's digits would take ten times as long.
+        mantissa, _, power = text.upper().partition("E")
+        whole, _, fraction = mantissa.partition(".")
+        text, exponent = whole + fraction, int(power or 0) - len(fraction)
     significant = text.rstrip("0")
     is_odd = (exponent + len(text) - len(significant)) % 2
     significant = significant.lstrip("0")
