@@ -1,19 +1,14 @@
 """What a handler reads and changes: the user, the session and the history of one turn."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Generic, Literal, Protocol, Self
 
 from attrs import define, evolve, field, frozen
 from typing_extensions import TypeVar
 
-from dynadb_async.errors import SerializationError, UsageError
-
-# Whatever the interpreter's own limit is: nobody's JSON is so deep but by intent.
-MOST_LEVELS = 254
-PLAIN = (str, int, float, bool, type(None))
+from dynadb_async.copying import copied
+from dynadb_async.errors import UsageError
 
 T = TypeVar("T", default=dict[str, Any])
 
@@ -79,8 +74,8 @@ class Session:
             SerializationError: Something in it can't be copied, or is nested too deep for anything to be done with it.
         """
         # Nearly always there is nothing to copy in depth, which is the dear part.
-        data = _copied(self.data, "data") if self.data else {}
-        return evolve(self, data=data, state=_copied(self.state, "state") if self.state else self.state)
+        data = copied(self.data, "session", "data") if self.data else {}
+        return evolve(self, data=data, state=copied(self.state, "session", "state") if self.state else self.state)
 
 
 def _liveness(session: Any) -> str:
@@ -91,34 +86,6 @@ def _count(things: Any, name: str) -> str:
     # A repr never raises, whatever a handler put there.
     count = len(things) if isinstance(things, dict | list) else 0
     return f"{count} {name}" + "s" * (count != 1)
-
-
-def _copied(value: Any, name: str) -> Any:
-    try:
-        return _copied_within(value, MOST_LEVELS)
-    except RecursionError:
-        problem = "maps and lists lie too deep in one another; keep a flatter structure"
-    except Exception as error:  # noqa: BLE001 - a class refuses to be copied as it likes
-        problem = f"something in it can't be copied ({type(error).__name__}); keep data there, and nothing that is open"
-    raise SerializationError(problem, ("session", name))
-
-
-def _copied_within(value: Any, levels: int) -> Any:
-    if not levels:
-        raise RecursionError
-    if type(value) is dict:
-        members = {}
-        for name, member in value.items():
-            members[name] = _copied_within(member, levels - 1)
-        return members
-    if type(value) is list:
-        elements = []
-        for element in value:
-            elements.append(_copied_within(element, levels - 1))  # noqa: PERF401 - one frame for each level, not two
-        return elements
-    if type(value) is MappingProxyType:
-        return _copied_within(dict(value), levels)
-    return value if type(value) in PLAIN else deepcopy(value)
 
 
 @define(repr=False)

@@ -5,7 +5,19 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "dynadb_async"
 # From the top; a wing may import itself and what stands after it.
-WINGS = ["adapter", "conversations", "running", "item", "connection", "values", "config", "turn", "observer", "errors"]
+WINGS = [
+    "adapter",
+    "conversations",
+    "running",
+    "item",
+    "connection",
+    "values",
+    "config",
+    "turn",
+    "copying",
+    "observer",
+    "errors",
+]
 
 
 def imported_by(file: Path) -> set[str]:
