@@ -13,7 +13,7 @@ from dynadb_async.conversations.log import Log
 from dynadb_async.conversations.users import source_of
 from dynadb_async.item import Item
 from dynadb_async.item.layout import text_of_time
-from dynadb_async.running.scan import Source
+from dynadb_async.running.scan_source import Source
 from dynadb_async.running.table import Table
 from dynadb_async.turn import BesideTurn, Turn
 

@@ -7,7 +7,7 @@ from functools import partial
 from dynadb_async.config import TableConfig
 from dynadb_async.conversations.layout import ENTRIES, EXPIRES_AT, HEADS, LAST_NAME, NAME, WRITE
 from dynadb_async.item.layout import Item
-from dynadb_async.running.scan import Seen, Source, key_of
+from dynadb_async.running.scan_source import Seen, Source, key_of
 
 NUMBER = "n"
 # What only a head, and only an entry, has. Nothing else is asked for: messages may be long.

@@ -9,7 +9,7 @@ from dynadb_async.running.table import Table
 from dynadb_async.turn import BesideTurn, Turn
 
 if TYPE_CHECKING:
-    from dynadb_async.running.scan import Source
+    from dynadb_async.running.scan_source import Source
 
 
 class Beside(Protocol):

@@ -11,7 +11,7 @@ from dynadb_async.item.ours import user_of
 from dynadb_async.item.recent import recent_turns, write_of
 from dynadb_async.running.arguments import refuse
 from dynadb_async.running.live import Live
-from dynadb_async.running.scan import Seen
+from dynadb_async.running.scan_source import Seen
 from dynadb_async.running.users import Reading
 
 # What the reference's FileDb calls the key.

@@ -13,7 +13,8 @@ from dynadb_async.item.ours import user_of
 from dynadb_async.running.beside import Beside
 from dynadb_async.running.live import Live
 from dynadb_async.running.metered import Meter, Pace
-from dynadb_async.running.scan import Scan, Seen, Source, key_of
+from dynadb_async.running.scan import Scan
+from dynadb_async.running.scan_source import Seen, Source, key_of
 from dynadb_async.running.scan_token import MOST_SEGMENTS, Progress
 from dynadb_async.running.store import Store
 
