@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from dynadb_async import AsyncDynamoDb, ClientConfig, Conversations, DynamoDbConfig, RequestError, TableConfig, UserCopy
+from dynadb_async import (
+    AsyncDynamoDb,
+    ClientConfig,
+    Conversations,
+    DynamoDbConfig,
+    OutcomeUnknownError,
+    RequestError,
+    TableConfig,
+    UserCopy,
+)
 from dynadb_async.conversations.layout import Names
 from tests.raw_server import Asked, answer, raw_server
 
@@ -155,3 +164,20 @@ async def test_what_is_left_is_asked_for_as_it_was(fast_path: Any) -> None:
     batches = [parameters["RequestItems"]["talks"] for name, parameters in asked_for if name == "BatchWriteItem"]
     assert [2, 1] == [len(batch) for batch in batches]
     assert [binary] * 3 == [one["PutRequest"]["Item"]["messages"] for batch in batches for one in batch]
+
+
+@WAYS
+async def test_a_transaction_that_is_answered_as_one_write_is(fast_path: Any) -> None:
+    """A failed condition of one item is said to another request: nobody knows what was done, and it is told in ours."""
+    code = b'{"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}'
+
+    async def refuse(asked: Asked) -> None:
+        is_write = b".TransactWriteItems" in asked.head
+        await asked.send(answer(code, line=b"HTTP/1.1 400 -") if is_write else answer(b"{}"))
+
+    async with raw_server(refuse) as server, adapter(server.url, fast_path=fast_path) as db:
+        with pytest.raises(OutcomeUnknownError, match="CorruptAnswer"):
+            await db.conversation("me", "talk").append(["hello"])
+        with pytest.raises(OutcomeUnknownError, match="CorruptAnswer"):
+            async with db.turn("me") as turn:
+                turn.conversation("talk").add("hello")

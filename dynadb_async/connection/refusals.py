@@ -45,7 +45,8 @@ def refusal_of(request: Request, answer: Mapping[str, Any]) -> Exception:
 
 
 def _failed_condition(request: Request, item: Any) -> Exception:
-    if not request.is_conditional:
+    # A transaction says which of its conditions were not met, by another code.
+    if not request.is_conditional or request.operation == "TransactWriteItems":
         raise AttemptFailedError(CORRUPT)
     if item:
         check_item(item)
