@@ -504,3 +504,17 @@ def test_a_digest_of_another_type_is_none() -> None:
     entry = {"M": {"write": {"S": "w"}, "open": {"S": "m-1"}, "digest": {"SS": ["a"]}}}
     layout = Layout(config=DynamoDbConfig("users"), serializer=DynamoDbSerializer(), user_data=dict)
     assert [] == open_digests(layout, {"recentTurns": {"L": [entry]}}, "m-1")
+
+
+async def test_what_was_read_is_let_go_at_a_checkpoint(db: Db) -> None:
+    """A turn that goes on holds what it wrote instead, beside its values; and what it left is stored all the same."""
+    texts = [f"two large pizzas, please {number}" for number in range(50)]
+    async with db.turn("user-1") as turn:
+        turn.user.data["texts"] = texts
+    async with db.turn("user-1") as turn:
+        assert turn.loaded.kept is not None
+        for count in (1, 2):
+            turn.user.data["count"] = count
+            await db.save(turn)
+            assert turn.loaded.kept is None
+    assert {"texts": texts, "count": 2} == (await db.load("user-1")).user.data

@@ -185,6 +185,8 @@ class Save:
         """What this save is remembered by."""
         turn, write = self.turn, items.new_write_id()
         if self._loaded.is_open:
+            # What was read and what is written now are as much as a turn may hold while it goes on.
+            self._loaded.kept = None
             # A second delivery after a checkpoint alone is no duplicate: the first may never have come to its end.
             return items.open_entry(self.layout, write, turn.turn_id, ours)
         return items.new_entry(self.layout, write, turn.turn_id, turn.response)
