@@ -60,7 +60,7 @@ def kept_of(layout: Layout, value: AttributeValue | None, element: Element, body
     for name, member in data.items():
         kind = type(member)
         # NaN, which can't be stored, would look like None.
-        if (kind is list or kind is dict) and len(print_ := _print(member)) >= WORTH and b"null" not in print_:
+        if (kind is list or kind is dict) and len(print_ := _print(member)) >= WORTH and print_.find(b"null") < 0:
             json = encoded(values[name])
             if not members and len(print_) <= SHORT:
                 members[name] = print_, json

@@ -122,7 +122,8 @@ def recent_json(config: DynamoDbConfig, entry: Entry, before: bytes, own_writes:
     """JSON of the recent turns once *entry* is the newest; *before* is that of the earlier ones."""
     count, most = before.count(BEFORE), config.recent_turns - 1
     # Where no map lies in an entry, each but the first follows another.
-    is_plain = count == before.count(BETWEEN) + 1 and REPLY not in before and UNFINISHED not in before
+    # To `find` is quicker than `in`, which tries bytes as a number first.
+    is_plain = count == before.count(BETWEEN) + 1 and before.find(REPLY) < 0 and before.find(UNFINISHED) < 0
     if own_writes or not is_plain:
         return encoded({"L": recent_with(config, entry, decoded(before)["L"], own_writes)})
     end = len(before) - 2

@@ -19,6 +19,7 @@ from dynadb_async.values.stored_text import as_stored, is_unicode
 # Requests by the table's name, rather than attribute values by theirs.
 BY_TABLE = {"RequestItems", "UnprocessedItems"}
 
+B = ord("B")
 # As each text begins with a quotation mark, to look for a B first is quicker.
 _may_hold_binaries: Callable[[bytes], re.Match[bytes] | None] = re.compile(rb'B(?<="B)S?"').search
 
@@ -76,7 +77,7 @@ def decoded(body: bytes, *maps: str) -> Any:
         members = _with_surrogates(body)
     # Nearly no item holds binaries, and only one whose JSON has these texts can: all others need not be walked. One
     # byte is found far quicker than two.
-    if b"B" in body and _may_hold_binaries(body) and isinstance(members, dict):
+    if B in body and _may_hold_binaries(body) and isinstance(members, dict):
         for name in maps:
             if isinstance(members.get(name), dict) and name not in BY_TABLE:
                 members[name] = _with_binaries(members[name])
