@@ -84,7 +84,11 @@ def at_terminal(*arguments: str, env: Mapping[str, str]) -> Iterator[Terminal]:
     """`dynadb` with *arguments*, in a terminal of 100 columns, whose Ctrl-C reaches it as it does a person's."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    program = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from dynadb_async.cli import main; main()"
+    # What runs in the background, as the tests themselves may, is begun deaf to Ctrl-C.
+    program = (
+        "import fcntl, signal, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); from dynadb_async.cli import main; main()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         stdin=theirs,

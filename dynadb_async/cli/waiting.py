@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from io import FileIO, RawIOBase
 from typing import TYPE_CHECKING
 
-from attrs import define
-
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike, WriteableBuffer
 
@@ -47,16 +45,12 @@ def until_readable(file: "FileDescriptorLike") -> None:
         pass
 
 
-@define(eq=False, repr=False, slots=False)
 class Awaited(RawIOBase):
-    """
-    A pipe, or a terminal, whose reads are ended by Ctrl-C whenever it comes.
+    """A pipe, or a terminal, whose reads are ended by Ctrl-C whenever it comes."""
 
-    Attributes:
-        raw: What is read, and left open.
-    """
-
-    raw: FileIO
+    def __init__(self, raw: FileIO) -> None:
+        """Over *raw*, which is left open."""
+        self._raw = raw
 
     def readable(self) -> bool:
         """Yes."""
@@ -64,5 +58,5 @@ class Awaited(RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
         """What comes next, as soon as there is any."""
-        until_readable(self.raw)
-        return self.raw.readinto(buffer)
+        until_readable(self._raw)
+        return self._raw.readinto(buffer)
