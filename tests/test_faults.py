@@ -326,16 +326,16 @@ async def test_first_turn_under_a_passing_fault(proxy: FaultProxy, adapter: Open
     assert proxy.injected[fault] == 1
 
 
-async def counted(db: AsyncDynamoDb[dict[str, Any]], user_id: str) -> None:
-    """A turn with a handler that waits a little."""
+async def greeted(db: AsyncDynamoDb[dict[str, Any]], user_id: str) -> None:
+    """A turn with a handler that waits a little; what comes late of one that was cancelled says the same."""
     async with db.turn(user_id) as turn:
-        turn.user.data["n"] = 1
+        turn.user.data["said"] = "hello"
         await asyncio.sleep(0.002)
 
 
 async def cancelled_turn(db: AsyncDynamoDb[dict[str, Any]], user_id: str, seconds: float) -> None:
     """A turn that is cancelled after *seconds*, wherever it is then."""
-    task = asyncio.create_task(counted(db, user_id))
+    task = asyncio.create_task(greeted(db, user_id))
     await asyncio.sleep(seconds)
     task.cancel()
     await asyncio.wait([task])
@@ -358,9 +358,9 @@ async def test_cancellation(proxy: FaultProxy, adapter: Open, seed: int) -> None
         assert db._live is not None
         assert db._live.queue._waiting == {}
         async with asyncio.timeout(SLACK):
-            await asyncio.gather(*(counted(db, f"user-{n}") for n in range(2)))
+            await asyncio.gather(*(greeted(db, f"user-{n}") for n in range(2)))
             for n in range(2):
-                assert (await db.export(f"user-{n}"))["user"]["data"] == {"n": 1}
+                assert (await db.export(f"user-{n}"))["user"]["data"] == {"said": "hello"}
         assert proxy.open_connections <= 4
     await nothing_open(proxy)
 
