@@ -22,7 +22,6 @@ from dynadb_async import (
 )
 from dynadb_async.connection.answers import Answer
 from dynadb_async.connection.embedded.way import Embedded
-from dynadb_async.connection.failures import BROKEN_OFF, AttemptFailedError
 from dynadb_async.connection.request import Request
 from tests.engines import PATIENCE, Engine
 from tests.hot_user import USER, Counted, Db, count, visits_of
@@ -317,31 +316,6 @@ async def test_one_whose_time_is_up_later(memory: Engine, table_name: str, monke
 
 def _begun(db: Db, turn_id: str, seconds: float | None) -> asyncio.Task[Any]:
     return asyncio.create_task(db.handle(USER, count, turn_id=turn_id, io_timeout=seconds))
-
-
-@pytest.mark.parametrize("turns", [1, 2])
-async def test_what_others_made_forget(
-    memory: Engine, table_name: str, monkeypatch: pytest.MonkeyPatch, turns: int
-) -> None:
-    """A save without an answer, after which others saved as often as an item remembers, is not made a second time."""
-    config = evolve(adapter_on(memory, table_name).config, recent_turns=1)
-    async with AsyncDynamoDb(config) as db, AsyncDynamoDb(config) as other:
-        await db.handle(USER, count)
-        call, lost = Embedded.call, iter([True])
-
-        async def losing(way: Embedded, request: Request, until: float) -> Answer:
-            await asyncio.sleep(0)
-            answer = await call(way, request, until)
-            if request.operation == "UpdateItem" and next(lost, False):
-                await visit(other, USER)
-                raise AttemptFailedError(BROKEN_OFF)
-            return answer
-
-        monkeypatch.setattr(Embedded, "call", losing)
-        first, *rest = await _all(db, *NAMES[:turns])
-        assert (OutcomeUnknownError, "m-0") == (type(first), first.turn_id)
-        assert [4] * (turns - 1) == rest
-        assert turns + 2 == await visits_of(db)
 
 
 class Spans(Counted):

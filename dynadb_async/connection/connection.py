@@ -96,8 +96,7 @@ class Connection:
                 # That the time is up says nothing of what it was spent on.
                 failure = error.failure if error.failure is not NOT_BEGUN else failure
                 # What a user sees is raised outside of this handler, for the SDK's own text may show what was sent.
-            except (ConditionFailedError, TransactionRefusedError) as refused:
-                refused.may_have_happened = may_have_happened
+            except (ConditionFailedError, TransactionRefusedError):
                 # An answer, too: often to a write that was done, though the answer to that was lost.
                 attempts.succeeded()
                 raise

@@ -51,8 +51,6 @@ class ConditionFailedError(Exception):
     def __init__(self, item: dict[str, Any] | None) -> None:
         super().__init__("the condition was not met")
         self.item = item
-        # By an attempt before, whose answer never came.
-        self.may_have_happened = False
 
 
 class TransactionRefusedError(Exception):
@@ -60,7 +58,6 @@ class TransactionRefusedError(Exception):
 
     def __init__(self, reasons: Sequence[Mapping[str, Any]]) -> None:
         super().__init__("a condition of the transaction was not met")
-        self.may_have_happened = False
         self._reasons = reasons
         self.is_first = True
         """Whether no attempt came before, which may have been made though its answer was lost."""

@@ -1,6 +1,6 @@
 """A turn as an item and back, its save as an update with its condition: the only place that knows attribute names."""
 
-from dynadb_async.item.conflict import check_policy, is_written, may_be_forgotten, rebased
+from dynadb_async.item.conflict import check_policy, is_written, rebased
 from dynadb_async.item.elements import attributes_of_turn, history_entry
 from dynadb_async.item.layout import Item, Layout, check_user_id, checked_clock, new_write_id
 from dynadb_async.item.loading import Loaded, note_duplicate, turn_from_item
@@ -29,7 +29,6 @@ __all__ = [
     "history_entry",
     "is_unchanged",
     "is_written",
-    "may_be_forgotten",
     "new_entry",
     "new_write_id",
     "note_duplicate",

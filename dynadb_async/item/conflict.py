@@ -34,12 +34,6 @@ def is_written(layout: Layout, current: Item, write: str) -> bool:
     return any(write_of(entry) == write for entry in recent_turns(layout, current))
 
 
-def may_be_forgotten(layout: Layout, current: Item, before: str | None) -> bool:
-    """Whether *current* does not hold all saves since the one named *before*, so that ours may have been among them."""
-    recent = recent_turns(layout, current)
-    return len(recent) >= layout.config.recent_turns and all(write_of(entry) != before for entry in recent)
-
-
 def check_policy(turn: Turn[Any]) -> None:
     """
     Refuse an `on_conflict` of the turn that says nothing.

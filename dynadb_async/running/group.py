@@ -178,7 +178,6 @@ class Group:
             self._note_stored(asked_at)
             before = save.turn.loaded.stored
         else:
-            save.check_known(refused, current, self.base)
             # Whoever is called now builds on nothing of this.
             self.is_lost = True
             self._members.clear()

@@ -132,7 +132,6 @@ class Save:
         current = refused.item or await self.read_after_refusal()
         if self._is_settled(attempt, current, asked_at):
             return None
-        self.check_known(refused, current, self._loaded)
         self._loaded.refusals += 1
         # The first time what came with the refusal is as fresh as can be. Then others are at it just as quickly.
         if self._loaded.refusals > 1:
@@ -145,14 +144,6 @@ class Save:
         if not self.line.has_time(self.until - self._now()):
             raise others_took_all("UpdateItem")
         return self._attempt(attributes, attempt.entry, attempt.ours, self.store.clock())
-
-    def check_known(self, refused: ConditionFailedError, current: Item | None, over: Loaded) -> None:
-        """Go on only if an attempt that was made of *over* is surely not what *current* came after."""
-        if current is None or not refused.may_have_happened:
-            return
-        if items.may_be_forgotten(self.layout, current, over.revision):
-            problem = "the first attempt was not answered, and whether it was done is forgotten; raise recent_turns"
-            raise OutcomeUnknownError(problem, operation="UpdateItem", code="Forgotten")
 
     async def read_after_refusal(self) -> Item | None:
         """What is there instead, where the server (dynalite, for one) does not send it along."""
